@@ -1,0 +1,1 @@
+"""Casegate: an email gateway for support cases."""
