@@ -1,0 +1,110 @@
+"""The law about statuses: one table of (status, act), and what an act makes of a case (DESIGN §2).
+
+Theory of operation. A door names the act; `decide` looks it up and answers with the case as it will be and the trail
+text that records the change, or raises `NotAllowed` with the words that the caller may read. Every pair of status and
+act stands in the table, so a new act cannot be forgotten in one status. The clock is an argument.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.cases.model import Case, Role, Status
+from gateway.errors import NotAllowed
+
+
+class Act(StrEnum):
+    """What can happen to a status."""
+
+    CUSTOMER_REPLIES = "customer replies"
+    MERCHANT_REPLIES = "merchant replies"
+    MERCHANT_REPLIES_BY_MAIL = "merchant replies by mail"
+    SUPPORT_REPLIES = "support replies"
+    CLOSE = "somebody closes"
+    REOPEN = "somebody reopens"
+    AWAIT_CUSTOMER = "merchant sets AWAITING_CUSTOMER"
+    IDLE_CLOSE = "idle too long"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The act is forbidden in this status; `text` says why."""
+
+    text: str
+
+
+_OPEN, _MERCHANT, _CUSTOMER, _CLOSED = Status.OPEN, Status.AWAITING_MERCHANT, Status.AWAITING_CUSTOMER, Status.CLOSED
+_REOPEN_FIRST = Refusal("Cannot send messages on a closed case — reopen it first")
+_ONLY_CLOSED = Refusal("Only closed cases can be reopened")
+_NOT_IDLE = Refusal("Only a case that waits for its customer can get idle")
+
+# Texts of refusals that the HTTP contract shows are the contract's own (CONTRACT §5.4, §5.5).
+LAW: dict[Act, dict[Status, Status | Refusal]] = {
+    Act.CUSTOMER_REPLIES: dict.fromkeys(Status, _MERCHANT),
+    Act.MERCHANT_REPLIES: {
+        _OPEN: _CUSTOMER, _MERCHANT: _CUSTOMER, _CUSTOMER: _CUSTOMER, _CLOSED: _REOPEN_FIRST,
+    },
+    Act.MERCHANT_REPLIES_BY_MAIL: dict.fromkeys(Status, _CUSTOMER),
+    Act.SUPPORT_REPLIES: dict.fromkeys(Status, _OPEN),
+    Act.CLOSE: {
+        _OPEN: _CLOSED, _MERCHANT: _CLOSED, _CUSTOMER: _CLOSED, _CLOSED: Refusal("Case is already closed"),
+    },
+    Act.REOPEN: {_OPEN: _ONLY_CLOSED, _MERCHANT: _ONLY_CLOSED, _CUSTOMER: _ONLY_CLOSED, _CLOSED: _OPEN},
+    Act.AWAIT_CUSTOMER: {
+        _OPEN: _CUSTOMER, _MERCHANT: _CUSTOMER, _CUSTOMER: _CUSTOMER,
+        _CLOSED: Refusal("Cannot set status on a closed case"),
+    },
+    Act.IDLE_CLOSE: {_OPEN: _NOT_IDLE, _MERCHANT: _NOT_IDLE, _CUSTOMER: _CLOSED, _CLOSED: _NOT_IDLE},
+}  # fmt: skip
+
+_REPLIES = {Act.CUSTOMER_REPLIES, Act.MERCHANT_REPLIES, Act.MERCHANT_REPLIES_BY_MAIL, Act.SUPPORT_REPLIES}
+_WHO = {
+    Role.CUSTOMER: "the customer",
+    Role.MERCHANT: "the merchant",
+    Role.SUPPORT: "support",
+    Role.SYSTEM: "the system",
+}
+_NOW = {_OPEN: "open", _MERCHANT: "awaiting the merchant", _CUSTOMER: "awaiting the customer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The case as it will be, and the trail text of the change of status (None when the status stays)."""
+
+    case: Case
+    trail: str | None
+    reopened: bool = False
+    closed: bool = False
+
+
+def decide(case: Case, act: Act, by: Role, now: datetime) -> Change:
+    """Apply one act to a case. Raises NotAllowed. The case's version is the store's business and stays."""
+    target = LAW[act][case.status]
+    if isinstance(target, Refusal):
+        raise NotAllowed(target.text)
+    after = replace(case, status=target, updated_at=now)
+    if act in _REPLIES:
+        after = _with_message(after, by, now)
+    if target == case.status:
+        return Change(after, None)
+    if target is Status.CLOSED:
+        return Change(replace(after, closed_at=now, closed_by=by), f"Case closed by {_WHO[by]}", closed=True)
+    if case.status is Status.CLOSED:
+        text = f"Case reopened by {_WHO[by]}, now {_NOW[target]}"
+        return Change(replace(after, closed_at=None, closed_by=None, last_activity_at=now), text, reopened=True)
+    return Change(replace(after, last_activity_at=now), f"Case is now {_NOW[target]}")
+
+
+def _with_message(case: Case, by: Role, now: datetime) -> Case:
+    """A person's message moves the clocks. Who answers has read; what others write the merchant has yet to read."""
+    unread = 0 if by is Role.MERCHANT else case.unread_count + 1
+    return replace(case, last_message_at=now, last_message_by=by, last_activity_at=now, unread_count=unread)
+
+
+def reply_act(role: Role, *, by_mail: bool) -> Act:
+    """Which act a reply of that role is."""
+    if role is Role.CUSTOMER:
+        return Act.CUSTOMER_REPLIES
+    if role is Role.SUPPORT:
+        return Act.SUPPORT_REPLIES
+    return Act.MERCHANT_REPLIES_BY_MAIL if by_mail else Act.MERCHANT_REPLIES

@@ -1,0 +1,303 @@
+"""The words of the domain as immutable values: case, message, participant, store, actor, draft."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+MESSAGE_CHARACTERS = 4_000  # Unicode code points after `tidy_body` (CONTRACT §5.4)
+SUBJECT_CHARACTERS = 200
+ATTACHMENTS_PER_MESSAGE = 5
+ATTACHMENT_BYTES = 5 * 1024 * 1024
+
+
+class Status(StrEnum):
+    """Whose turn it is."""
+
+    OPEN = "OPEN"
+    AWAITING_MERCHANT = "AWAITING_MERCHANT"
+    AWAITING_CUSTOMER = "AWAITING_CUSTOMER"
+    CLOSED = "CLOSED"
+
+
+class Priority(StrEnum):
+    """A triage aid; it changes no timing and no mail."""
+
+    LOW = "LOW"
+    NORMAL = "NORMAL"
+    HIGH = "HIGH"
+    URGENT = "URGENT"
+
+
+class Role(StrEnum):
+    """In which capacity somebody speaks."""
+
+    CUSTOMER = "CUSTOMER"
+    MERCHANT = "MERCHANT"
+    SUPPORT = "SUPPORT"
+    SYSTEM = "SYSTEM"
+
+
+class Audience(StrEnum):
+    """Who may see a trail message (HARDENING rule 21)."""
+
+    ALL = "all"
+    STAFF = "staff"
+    SUPPORT = "support"
+
+
+class Door(StrEnum):
+    """How an act reached us."""
+
+    MAIL = "mail"
+    API = "api"
+    HOOK = "hook"
+    PAGE = "page"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A merchant's shop."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person who works for a store and is mailed about its cases."""
+
+    id: int
+    store_id: str
+    email: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A buyer, as the platform describes him."""
+
+    id: str
+    store_id: str
+    email: str
+    first_name: str = ""
+    last_name: str = ""
+    locale: str = ""
+
+    @property
+    def name(self) -> str:
+        """First and last name, possibly empty."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of a store. amount: integer minor units of `currency` (ISO 4217)."""
+
+    id: str
+    store_id: str
+    customer_id: str
+    number: str
+    amount: int
+    currency: str
+    status: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A ticket. version grows with every change and guards concurrent writers."""
+
+    id: str
+    store_id: str
+    customer_id: str
+    order_id: str
+    subject: str
+    status: Status
+    priority: Priority
+    escalated: bool
+    unread_count: int
+    last_message_at: datetime
+    last_message_by: Role
+    last_activity_at: datetime
+    closed_at: datetime | None
+    closed_by: Role | None
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One person on one case in one role.
+
+    handle: 16 random bytes, used in signed addresses and nowhere else. generation: raised to revoke old addresses.
+    reference_ids: Message-IDs of this person's own thread, oldest first (what he sent or got, nothing else).
+    last_sent_id: the Message-ID of his own last mail, "" when he has not written by mail yet.
+    """
+
+    id: int
+    case_id: str
+    role: Role
+    address: str
+    name: str
+    handle: bytes
+    generation: int = 0
+    member_id: int | None = None
+    active: bool = True
+    reference_ids: tuple[str, ...] = ()
+    last_sent_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of a message. sha256: hex digest of its bytes, the name under which they are kept."""
+
+    id: str
+    filename: str
+    mime_type: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a case's conversation. number: 1, 2, 3 … within the case.
+
+    sender_id: the id that the API shows (`cus_…`, a member, a token), None for SYSTEM.
+    via: the address of an author who is not known as the participant ("" otherwise): shown as a mark.
+    """
+
+    id: str
+    case_id: str
+    number: int
+    sender_type: Role
+    sender_id: str | None
+    sender_name: str
+    body: str
+    created_at: datetime
+    audience: Audience = Audience.ALL
+    via: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case with what is always shown beside it."""
+
+    case: Case
+    customer: Customer
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who performs an operation.
+
+    id: what the API shows as the author (`cus_…`, `stk_…`, a member's). store_id: the only store whose cases this actor
+    may reach, None for all (mail and platform hooks, which prove themselves otherwise).
+    participant_id: set when it is a participant (mail). via: see Message.via.
+    """
+
+    role: Role
+    door: Door
+    id: str | None = None
+    name: str = ""
+    store_id: str | None = None
+    participant_id: int | None = None
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The bytes of an attachment before it is kept; the type was decided by bytes."""
+
+    filename: str
+    mime_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody wants to post. body: tidied text; full_text: the whole mail text before cutting, "" when the same.
+
+    mail_id: the Message-ID of the mail it came in, "" for other doors.
+    """
+
+    body: str
+    files: tuple[File, ...] = ()
+    full_text: str = ""
+    mail_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Makes a request take effect once (HARDENING rules 6 and 15).
+
+    scope: door, store, credential and case, joined. value: the caller's key or a hash (≤ 64 characters).
+    request_hash: another hash under the same key is a conflict; "" when the value already covers the content.
+    lives: how long it is remembered; None for ever.
+    """
+
+    scope: str
+    value: str
+    request_hash: str = ""
+    lives: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """What the platform says when a customer opens a case (CONTRACT §9).
+
+    store_name, notify: used only when the store does not exist yet. notify: (address, name) of its merchants.
+    """
+
+    store_id: str
+    customer: Customer
+    order: Order
+    subject: str
+    body: str
+    priority: Priority = Priority.NORMAL
+    files: tuple[File, ...] = ()
+    store_name: str | None = None
+    notify: tuple[tuple[str, str], ...] = ()
+    allow_any_order_status: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaseQuery:
+    """A page of a store's cases: newest message first. page ≥ 1, limit 1..100."""
+
+    page: int = 1
+    limit: int = 25
+    statuses: tuple[Status, ...] = ()
+    priority: Priority | None = None
+    customer_id: str | None = None
+    order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some items of a longer list, and how many there are in all."""
+
+    items: tuple[T, ...]
+    page: int
+    limit: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of a posting. repeated: it had been posted before, nothing was done now."""
+
+    message: Message
+    repeated: bool = False
+
+
+def tidy_body(text: str) -> str:
+    """Line ends to `\\n`, no NUL, outer white space trimmed: characters are counted in this form (CONTRACT §5.4)."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()

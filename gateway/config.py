@@ -1,0 +1,302 @@
+"""The settings: typed, frozen, each documented at its field; every problem of a file is reported at once.
+
+A value comes from the environment (`CASEGATE_SECTION__KEY`), else from the TOML file, else from the default here.
+`config.toml` at the project's root is written by `document()` and shows every key with its default.
+"""
+
+import base64
+import binascii
+import difflib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from pydantic_settings.exceptions import SettingsError
+
+from gateway.errors import Invalid, Problem
+
+SECRET_BYTES = 32
+
+
+def _address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65_535:
+        raise ValueError("write host:port, for example 127.0.0.1:2525")
+    return value
+
+
+def _domain(value: str) -> str:
+    labels = value.lower().rstrip(".").split(".")
+    if not all(label and label.replace("-", "").isalnum() and len(label) <= 63 for label in labels):
+        raise ValueError("write a domain name, for example cases.example.org")
+    return ".".join(labels)
+
+
+def _url(*schemes: str) -> Any:
+    def check(value: str) -> str:
+        if value and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError(f"write an address that starts with {' or '.join(f'{s}://' for s in schemes)}")
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _relay_url(secret: SecretStr) -> SecretStr:
+    parts = urlsplit(secret.get_secret_value())
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ValueError("write smtp://user:password@host:port or smtps://user:password@host:port")
+    return secret
+
+
+def _token_key(secret: SecretStr) -> SecretStr:
+    key_id, colon, encoded = secret.get_secret_value().partition(":")
+    try:
+        long_enough = len(base64.b64decode(encoded, validate=True)) >= SECRET_BYTES
+    except binascii.Error:
+        long_enough = False
+    if not (colon and key_id.isdigit() and int(key_id) <= 255 and long_enough):
+        raise ValueError(f"write id:base64, an id from 0 to 255 and at least {SECRET_BYTES} bytes")
+    return secret
+
+
+ListenAddress = Annotated[str, AfterValidator(_address)]
+Domain = Annotated[str, AfterValidator(_domain)]
+
+
+class Section(BaseModel):
+    """Base of the sections: frozen, and a key that does not exist is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class GatewaySection(Section):
+    """The installation as a whole."""
+
+    public_url: Annotated[str, _url("http", "https")] = Field(
+        "http://127.0.0.1:8080", description="The address under which people and programs reach this gateway."
+    )
+    data_dir: Path = Field(Path("data"), description="Folder for the embedded database, queue, files and secrets.")
+    free_space_floor: int = Field(
+        256 * 1024 * 1024, ge=0, description="Bytes; below this much free disk no new mail is taken (452)."
+    )
+
+
+class HttpSection(Section):
+    """The web door."""
+
+    listen: ListenAddress = Field("127.0.0.1:8080", description="host:port of the HTTP server.")
+
+
+class SmtpSection(Section):
+    """The mail door."""
+
+    listen: ListenAddress = Field("127.0.0.1:2525", description="host:port of the SMTP server.")
+    max_size: int = Field(25 * 1024 * 1024, ge=65_536, description="Bytes of the largest mail taken (SIZE, 552).")
+    max_connections: int = Field(500, ge=1, description="Sessions at the same time; more are answered 421.")
+    max_connections_per_client: int = Field(50, ge=1, description="Sessions at the same time from one address.")
+    max_recipients: int = Field(50, ge=1, description="Recipients of one mail; more are answered 452.")
+    max_commands: int = Field(1_000, ge=20, description="Commands of one session without a delivered mail.")
+    idle_timeout: int = Field(300, ge=1, description="Seconds of silence after which a session ends (421).")
+    tls_cert: Path | None = Field(None, description="PEM file with the certificate chain; switches STARTTLS on.")
+    tls_key: Path | None = Field(None, description="PEM file with the certificate's key.")
+
+
+class MailSection(Section):
+    """What our mail looks like and where answers go."""
+
+    reply_domain: Domain = Field("cases.localhost", description="The domain of reply and bounce addresses (its MX).")
+    from_name: str = Field("Cases", description="The name behind `via` in From.")
+    from_address: str = Field("", description="The address in From; empty means cases@<reply_domain>.")
+
+
+class RelaySection(Section):
+    """One relay for outgoing mail. They are used in the order in which they stand in the file."""
+
+    url: Annotated[SecretStr, AfterValidator(_relay_url)] = Field(
+        SecretStr("smtp://127.0.0.1:25"),
+        description="smtp://user:password@host:port or smtps://…; ?starttls=require insists on encryption.",
+    )
+
+
+class DatabaseSection(Section):
+    """Where rows live."""
+
+    url: Annotated[str, _url("sqlite")] = Field(
+        "", description="sqlite:///path/to/file.db; empty means casegate.db in data_dir."
+    )
+
+
+class QueueSection(Section):
+    """Where wakes wait. Losing the queue loses nothing."""
+
+    url: Annotated[str, _url("sqlite")] = Field(
+        "", description="sqlite:///path/to/file.db; empty means queue.db in data_dir."
+    )
+
+
+class FilesSection(Section):
+    """Where attachments and large mails live."""
+
+    url: Annotated[str, _url("file")] = Field("", description="file:///path/to/folder; empty means files in data_dir.")
+
+
+class HooksSection(Section):
+    """Calls of the platform."""
+
+    secrets: tuple[SecretStr, ...] = Field(
+        (), description="Standard Webhooks secrets (whsec_…); any of them may sign. Empty: made by the first run."
+    )
+
+
+class TokensSection(Section):
+    """Keys of reply addresses."""
+
+    keys: tuple[Annotated[SecretStr, AfterValidator(_token_key)], ...] = Field(
+        (), description="id:base64 of 32 bytes or more; the last one signs, all verify. Empty: made by the first run."
+    )
+
+
+class CasesSection(Section):
+    """Defaults of every store."""
+
+    auto_close_days: int = Field(14, ge=0, description="Days without an answer of the customer; 0 never closes.")
+    warn_days: int = Field(2, ge=0, description="Days between the warning and the closing; 0 sends no warning.")
+
+
+class SupportSection(Section):
+    """How platform support appears to both sides."""
+
+    name: str = Field("Support Team", min_length=1, description="The name that stands on every message of support.")
+    address: str = Field("", description="Where support is mailed when it is called in.")
+
+
+class Config(BaseSettings):
+    """Every setting. `load` makes one."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="CASEGATE_", env_nested_delimiter="__", validate_default=True
+    )
+
+    gateway: GatewaySection = GatewaySection()
+    http: HttpSection = HttpSection()
+    smtp: SmtpSection = SmtpSection()
+    mail: MailSection = MailSection()
+    relay: tuple[RelaySection, ...] = (RelaySection(),)
+    database: DatabaseSection = DatabaseSection()
+    queue: QueueSection = QueueSection()
+    files: FilesSection = FilesSection()
+    hooks: HooksSection = HooksSection()
+    tokens: TokensSection = TokensSection()
+    cases: CasesSection = CasesSection()
+    support: SupportSection = SupportSection()
+
+    @property
+    def database_url(self) -> str:
+        """The database, with the default filled in."""
+        return self.database.url or f"sqlite:///{self.gateway.data_dir / 'casegate.db'}"
+
+    @property
+    def queue_url(self) -> str:
+        """The queue, with the default filled in."""
+        return self.queue.url or f"sqlite:///{self.gateway.data_dir / 'queue.db'}"
+
+    @property
+    def files_dir(self) -> Path:
+        """The folder of files, with the default filled in."""
+        return Path(urlsplit(self.files.url).path) if self.files.url else self.gateway.data_dir / "files"
+
+    @property
+    def from_address(self) -> str:
+        """The address in From, with the default filled in."""
+        return self.mail.from_address or f"cases@{self.mail.reply_domain}"
+
+
+def load(path: Path | None = None) -> Config:
+    """Read the settings. path: a TOML file that must exist; None reads `config.toml` when there is one.
+
+    Raises Invalid with one problem for each key that is wrong.
+    """
+    file = path or Path("config.toml")
+    if path is not None and not path.is_file():
+        raise Invalid((Problem("", f"{path} does not exist; leave --config out to run on the defaults"),))
+
+    class Sources(Config):
+        """The settings of one file: the environment first, then the file."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return EnvSettingsSource(settings_cls), TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    try:
+        return Sources()
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid((Problem("", f"{file} is not valid TOML: {error}"),)) from error
+    except SettingsError as error:
+        raise Invalid((Problem("", f"{error}: lists are written as JSON in the environment"),)) from error
+    except ValidationError as error:
+        raise Invalid(tuple(_problem(tuple(e["loc"]), e["type"], e["msg"]) for e in error.errors())) from error
+
+
+def _problem(location: tuple[int | str, ...], kind: str, text: str) -> Problem:
+    path = ".".join(str(step) for step in location)
+    if kind == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        return Problem(path, f"there is no such key; did you mean {near[0]}?" if near else _listing(known))
+    return Problem(path, text.removeprefix("Value error, "))
+
+
+def _listing(known: list[str]) -> str:
+    return f"there is no such key; known here: {', '.join(known)}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand below a path such as ("relay", 0)."""
+    if not location:
+        return list(Config.model_fields)
+    return list(_section(str(location[0])).model_fields)
+
+
+def _section(name: str) -> type[Section]:
+    default = Config.model_fields[name].default
+    return type(default[0] if isinstance(default, tuple) else default)
+
+
+def document() -> str:
+    """The text of `config.toml`: every section and key with its documentation and its default, commented out."""
+    lines = [
+        "# Casegate's settings. Every key has a working default, shown here commented out.",
+        "# Any key can also be given in the environment: CASEGATE_SECTION__KEY (lists as JSON).",
+        "# This file is written from the fields in gateway/config.py: `casegate config > config.toml`.",
+    ]
+    for name, info in Config.model_fields.items():
+        section, repeated = _section(name), isinstance(info.default, tuple)
+        lines += ["", f"# {(section.__doc__ or '').strip()}", f"# [[{name}]]" if repeated else f"[{name}]"]
+        for key, field in section.model_fields.items():
+            lines += [f"# {field.description}", f"# {key} = {_toml(field.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return '""'
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return json.dumps(list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value)

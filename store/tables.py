@@ -1,0 +1,379 @@
+"""The tables. Times are milliseconds since 1970 in UTC; columns that grow large stand last in their row."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from peewee import (
+    SQL,
+    AutoField,
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CharField,
+    CompositeKey,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+from store.database import proxy
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_ms(moment: datetime) -> int:
+    """An aware moment as the tables hold it."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def from_ms(value: int) -> datetime:
+    """A stored moment, aware, UTC."""
+    return _EPOCH + timedelta(milliseconds=value)
+
+
+class Moment(BigIntegerField):
+    """A moment, as `to_ms` writes it."""
+
+    def db_value(self, value: datetime | None) -> int | None:
+        """Aware datetime → milliseconds."""
+        return None if value is None else to_ms(value)
+
+    def python_value(self, value: int | None) -> datetime | None:
+        """Milliseconds → aware datetime."""
+        return None if value is None else from_ms(value)
+
+
+class Row(Model):
+    """Base of all tables."""
+
+    class Meta:
+        """All tables live in the process's one database."""
+
+        database = proxy
+        legacy_table_names = False
+
+
+class StoreRow(Row):
+    """A merchant's shop."""
+
+    id = CharField(48, primary_key=True)
+    name = CharField(200)
+    created_at = Moment()
+
+    class Meta:
+        """Name."""
+
+        table_name = "store"
+
+
+class MemberRow(Row):
+    """A person who works for a store. Removed members stay, inactive, so that history keeps its author."""
+
+    id = AutoField()
+    store_id = CharField(48)
+    email = CharField(254)
+    name = CharField(200)
+    active = BooleanField()
+    created_at = Moment()
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "member"
+        indexes = ((("store_id", "email"), True),)
+
+
+class CustomerRow(Row):
+    """A buyer."""
+
+    id = CharField(48, primary_key=True)
+    store_id = CharField(48, index=True)
+    email = CharField(254)
+    first_name = CharField(200)
+    last_name = CharField(200)
+    locale = CharField(35)
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "customer"
+        indexes = ((("store_id", "email"), False),)
+
+
+class OrderRow(Row):
+    """An order; status_at is the time of the event that set the status."""
+
+    id = CharField(48, primary_key=True)
+    store_id = CharField(48, index=True)
+    customer_id = CharField(48, index=True)
+    number = CharField(64)
+    amount = BigIntegerField()
+    currency = CharField(3)
+    status = CharField(32)
+    status_at = Moment()
+    created_at = Moment()
+
+    class Meta:
+        """`order` is a word of SQL."""
+
+        table_name = "orders"
+
+
+class CaseRow(Row):
+    """A ticket."""
+
+    id = CharField(48, primary_key=True)
+    store_id = CharField(48)
+    customer_id = CharField(48, index=True)
+    order_id = CharField(48, index=True)
+    subject = CharField(200)
+    status = CharField(32)
+    priority = CharField(16)
+    escalated = BooleanField()
+    unread_count = IntegerField()
+    last_message_at = Moment()
+    last_message_by = CharField(16)
+    last_activity_at = Moment()
+    closed_at = Moment(null=True)
+    closed_by = CharField(16, null=True)
+    created_at = Moment()
+    updated_at = Moment()
+    message_count = IntegerField()
+    version = IntegerField()
+
+    class Meta:
+        """`case` is a word of SQL."""
+
+        table_name = "cases"
+        indexes = (
+            (("store_id", "last_message_at", "created_at"), False),
+            (("store_id", "status", "last_message_at", "created_at"), False),
+        )
+
+
+class ParticipantRow(Row):
+    """One person on one case in one role."""
+
+    id = AutoField()
+    case_id = CharField(48)
+    role = CharField(16)
+    member_id = IntegerField(null=True)
+    address = CharField(254)
+    name = CharField(200)
+    handle = BlobField(unique=True)
+    generation = IntegerField()
+    active = BooleanField()
+    last_sent_id = TextField()
+    reference_ids = TextField()
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "participant"
+        indexes = ((("case_id", "role", "address"), True),)
+
+
+class MessageRow(Row):
+    """One entry of a conversation. full_text: the whole mail text before cutting, empty when the body is all of it."""
+
+    id = CharField(48, primary_key=True)
+    case_id = CharField(48)
+    number = IntegerField()
+    sender_type = CharField(16)
+    sender_id = CharField(48, null=True)
+    sender_name = CharField(200)
+    participant_id = IntegerField(null=True)
+    audience = CharField(16)
+    via = CharField(254)
+    mail_id = TextField()
+    created_at = Moment()
+    body = TextField()
+    full_text = TextField()
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "message"
+        indexes = ((("case_id", "number"), True),)
+
+
+class AttachmentRow(Row):
+    """A file of a message; its bytes are kept under their SHA-256."""
+
+    id = CharField(48, primary_key=True)
+    message_id = CharField(48, index=True)
+    position = IntegerField()
+    filename = CharField(255)
+    mime_type = CharField(127)
+    size_bytes = IntegerField()
+    sha256 = CharField(64, index=True)
+
+    class Meta:
+        """Name."""
+
+        table_name = "attachment"
+
+
+class InboxRow(Row):
+    """An accepted raw mail. `lane`: mails of one lane are processed in the order in which they were kept.
+
+    raw holds small mails; larger ones stand in the file named by raw_file.
+    """
+
+    id = AutoField()
+    kept_at = Moment()
+    mail_from = TextField()
+    recipients = TextField()
+    client = CharField(64)
+    helo = TextField()
+    size = IntegerField()
+    sha256 = CharField(64)
+    lane = CharField(64)
+    state = CharField(16)
+    due_at = Moment()
+    attempts = IntegerField()
+    worker = CharField(64)
+    outcome = CharField(16)
+    reason = TextField()
+    raw_file = CharField(64)
+    raw = BlobField(null=True)
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "inbox"
+
+
+InboxRow.add_index(InboxRow.index(InboxRow.due_at, where=SQL("state <> 'done'"), name="inbox_due"))
+InboxRow.add_index(InboxRow.index(InboxRow.lane, InboxRow.id, where=SQL("state <> 'done'"), name="inbox_lane"))
+InboxRow.add_index(InboxRow.index(InboxRow.outcome, InboxRow.id, name="inbox_outcome"))
+
+
+class InboxResultRow(Row):
+    """What one kept mail came to in one case (case_id empty: in none)."""
+
+    id = AutoField()
+    inbox_id = IntegerField()
+    case_id = CharField(48)
+    participant_id = IntegerField(null=True)
+    outcome = CharField(16)
+    reason = TextField()
+    message_id = CharField(48, null=True)
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "inbox_result"
+        indexes = ((("inbox_id", "case_id"), True),)
+
+
+class OutboxRow(Row):
+    """An outgoing mail, finished: the same bytes and Message-ID on every try. data_file: as in the inbox."""
+
+    id = AutoField()
+    handle = BlobField(unique=True)
+    case_id = CharField(48, index=True)
+    participant_id = IntegerField(null=True)
+    generation = IntegerField()
+    message_id = CharField(48, null=True)
+    template = CharField(64)
+    recipient = CharField(254)
+    envelope_from = CharField(254)
+    rfc_message_id = CharField(254, unique=True)
+    subject = TextField()
+    state = CharField(16)
+    due_at = Moment()
+    attempts = IntegerField()
+    unclear = IntegerField()
+    worker = CharField(64)
+    created_at = Moment()
+    sent_at = Moment(null=True)
+    relay = CharField(254)
+    answer = TextField()
+    data_file = CharField(64)
+    data = BlobField(null=True)
+
+    class Meta:
+        """Name."""
+
+        table_name = "outbox"
+
+
+OutboxRow.add_index(OutboxRow.index(OutboxRow.due_at, where=SQL("state IN ('queued', 'claimed')"), name="outbox_due"))
+OutboxRow.add_index(OutboxRow.index(OutboxRow.state, OutboxRow.id, name="outbox_state"))
+
+
+class IdempotencyRow(Row):
+    """A request that took effect. expires_at empty: kept for ever (mail)."""
+
+    scope = CharField(200)
+    key = CharField(64)
+    request_hash = CharField(64)
+    result = TextField()
+    expires_at = Moment(null=True)
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "idempotency"
+        primary_key = CompositeKey("scope", "key")
+
+
+IdempotencyRow.add_index(
+    IdempotencyRow.index(IdempotencyRow.expires_at, where=SQL("expires_at IS NOT NULL"), name="idempotency_expiry")
+)
+
+
+class TokenRow(Row):
+    """A store's API token; the secret itself is not kept."""
+
+    id = CharField(48, primary_key=True)
+    store_id = CharField(48, index=True)
+    name = CharField(100)
+    secret_hash = CharField(64, unique=True)
+    scopes = CharField(200)
+    created_at = Moment()
+    last_used_at = Moment(null=True)
+    revoked_at = Moment(null=True)
+
+    class Meta:
+        """Name."""
+
+        table_name = "token"
+
+
+class SigningKeyRow(Row):
+    """A fingerprint of every key id that ever signed a token (HARDENING rule 1)."""
+
+    key_id = IntegerField(primary_key=True)
+    fingerprint = CharField(32)
+    first_used_at = Moment()
+
+    class Meta:
+        """Name."""
+
+        table_name = "signing_key"
+
+
+TABLES: tuple[type[Row], ...] = (
+    StoreRow,
+    MemberRow,
+    CustomerRow,
+    OrderRow,
+    CaseRow,
+    ParticipantRow,
+    MessageRow,
+    AttachmentRow,
+    InboxRow,
+    InboxResultRow,
+    OutboxRow,
+    IdempotencyRow,
+    TokenRow,
+    SigningKeyRow,
+)
+
+
+def row_values(row: Any, columns: tuple[str, ...]) -> tuple[Any, ...]:
+    """The values of a dataclass or row in the order of the columns."""
+    return tuple(getattr(row, column) for column in columns)
