@@ -115,7 +115,8 @@ class Database:
         Raises what the job raised, or StoreUnavailable.
         """
         entry = _Job(job, then)
-        entry.waiter = waiter = Future()
+        waiter: Future[Any] = Future()
+        entry.waiter = waiter
         self._submit(entry)
         result: T = waiter.result()
         return result
@@ -168,10 +169,10 @@ class Database:
     def _commit(self, group: list[_Job]) -> BaseException | None:
         """Run a group in one transaction. Returns the error that must end the writer, if any."""
         try:
-            self._engine.execute_sql(self._engine.begin_statement)
+            self._engine.run(self._engine.begin_statement)
             for job in group:
                 self._run(job, alone=len(group) == 1)
-            self._engine.execute_sql("COMMIT")
+            self._engine.run("COMMIT")
         except (peewee.PeeweeException, sqlite3.Error, _TransactionLost) as error:
             log.error("store.group_lost", jobs=len(group), error=str(error))
             for job in group:
@@ -183,26 +184,26 @@ class Database:
     def _run(self, job: _Job, *, alone: bool) -> None:
         """One job in a savepoint. A job alone in its group needs none: its failure takes back the whole group."""
         if not alone:
-            self._engine.execute_sql("SAVEPOINT job")
+            self._engine.run("SAVEPOINT job")
         try:
             job.result = job.run()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the one who waits for this job
+        except Exception as error:  # whatever it is, it goes to the one who waits for this job
             if not self._engine.stands():
                 raise _TransactionLost(str(error)) from error
             job.error = _outward(error)
             if alone:
-                self._engine.execute_sql("ROLLBACK")
-                self._engine.execute_sql(self._engine.begin_statement)
+                self._engine.run("ROLLBACK")
+                self._engine.run(self._engine.begin_statement)
             else:
-                self._engine.execute_sql("ROLLBACK TO SAVEPOINT job")
+                self._engine.run("ROLLBACK TO SAVEPOINT job")
         if not alone:
-            self._engine.execute_sql("RELEASE SAVEPOINT job")
+            self._engine.run("RELEASE SAVEPOINT job")
 
     def _abandon(self) -> None:
         """Leave no half transaction behind, whatever state the connection is in."""
         try:
             if self._engine.stands():
-                self._engine.execute_sql("ROLLBACK")
+                self._engine.run("ROLLBACK")
         except (peewee.PeeweeException, sqlite3.Error) as error:
             log.error("store.rollback_failed", error=str(error))
             self._engine.close()
@@ -279,7 +280,11 @@ class SqliteEngine(peewee.SqliteDatabase):
 
     def stands(self) -> bool:
         """Whether a transaction is open on this thread's connection."""
-        return bool(self.connection().in_transaction)
+        return bool(self.connection().in_transaction)  # type: ignore[no-untyped-call]
+
+    def run(self, statement: str) -> None:
+        """Run a statement without parameters."""
+        self.execute_sql(statement)  # type: ignore[no-untyped-call]
 
 
 def connect(url: str) -> SqliteEngine:

@@ -1,7 +1,6 @@
 """The tables. Times are milliseconds since 1970 in UTC; columns that grow large stand last in their row."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from peewee import (
     SQL,
@@ -70,7 +69,7 @@ class StoreRow(Row):
 class MemberRow(Row):
     """A person who works for a store. Removed members stay, inactive, so that history keeps its author."""
 
-    id = AutoField()
+    id = CharField(48, primary_key=True)
     store_id = CharField(48)
     email = CharField(254)
     name = CharField(200)
@@ -158,7 +157,7 @@ class ParticipantRow(Row):
     id = AutoField()
     case_id = CharField(48)
     role = CharField(16)
-    member_id = IntegerField(null=True)
+    member_id = CharField(48, null=True)
     address = CharField(254)
     name = CharField(200)
     handle = BlobField(unique=True)
@@ -218,7 +217,9 @@ class AttachmentRow(Row):
 class InboxRow(Row):
     """An accepted raw mail. `lane`: mails of one lane are processed in the order in which they were kept.
 
-    raw holds small mails; larger ones stand in the file named by raw_file.
+    state: pending, claimed or done. due_at: when it may be claimed next; of a claimed row, when its lease ends.
+    attempts fences the claims, lost counts those that ended without a result. outcome is empty until done.
+    data holds small mails; larger ones stand in the file named by raw_file.
     """
 
     id = AutoField()
@@ -233,11 +234,12 @@ class InboxRow(Row):
     state = CharField(16)
     due_at = Moment()
     attempts = IntegerField()
+    lost = IntegerField()
     worker = CharField(64)
     outcome = CharField(16)
     reason = TextField()
     raw_file = CharField(64)
-    raw = BlobField(null=True)
+    data = BlobField(null=True)
 
     class Meta:
         """Name and keys."""
@@ -269,7 +271,11 @@ class InboxResultRow(Row):
 
 
 class OutboxRow(Row):
-    """An outgoing mail, finished: the same bytes and Message-ID on every try. data_file: as in the inbox."""
+    """An outgoing mail, finished: the same bytes and Message-ID on every try.
+
+    state: queued, claimed, sent, failed or cancelled. due_at, attempts: as in the inbox. unclear counts the tries of
+    which nobody knows whether the relay took the mail. answer: the relay's last words, or why it was cancelled.
+    """
 
     id = AutoField()
     handle = BlobField(unique=True)
@@ -291,8 +297,7 @@ class OutboxRow(Row):
     sent_at = Moment(null=True)
     relay = CharField(254)
     answer = TextField()
-    data_file = CharField(64)
-    data = BlobField(null=True)
+    data = BlobField()
 
     class Meta:
         """Name."""
@@ -372,8 +377,3 @@ TABLES: tuple[type[Row], ...] = (
     TokenRow,
     SigningKeyRow,
 )
-
-
-def row_values(row: Any, columns: tuple[str, ...]) -> tuple[Any, ...]:
-    """The values of a dataclass or row in the order of the columns."""
-    return tuple(getattr(row, column) for column in columns)

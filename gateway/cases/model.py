@@ -71,7 +71,7 @@ class Store:
 class Member:
     """A person who works for a store and is mailed about its cases."""
 
-    id: int
+    id: str
     store_id: str
     email: str
     name: str
@@ -147,7 +147,7 @@ class Participant:
     name: str
     handle: bytes
     generation: int = 0
-    member_id: int | None = None
+    member_id: str | None = None
     active: bool = True
     reference_ids: tuple[str, ...] = ()
     last_sent_id: str = ""
@@ -253,12 +253,14 @@ class Key:
 class NewCase:
     """What the platform says when a customer opens a case (CONTRACT §9).
 
+    occurred_at: when the platform says that it happened; an older event never changes what a newer one said.
     store_name, notify: used only when the store does not exist yet. notify: (address, name) of its merchants.
     """
 
     store_id: str
     customer: Customer
     order: Order
+    occurred_at: datetime
     subject: str
     body: str
     priority: Priority = Priority.NORMAL
@@ -292,9 +294,12 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What became of a posting. repeated: it had been posted before, nothing was done now."""
+    """What became of a posting. messages: more than one when the text was longer than a message may be.
 
-    message: Message
+    repeated: it had been posted before, nothing was done now.
+    """
+
+    messages: tuple[Message, ...]
     repeated: bool = False
 
 

@@ -1,0 +1,23 @@
+"""Numbered, forward-only changes of the schema; a failing file changes nothing."""
+
+from pathlib import Path
+
+from playhouse.migrations import Runner
+
+from store.database import proxy
+
+_FOLDER = Path(__file__).parent
+
+
+def apply() -> tuple[str, ...]:
+    """Apply what is pending on the bound database. Returns the names of the files that were applied."""
+    return tuple(_runner().up())
+
+
+def pending() -> tuple[str, ...]:
+    """Names of the files that were not applied yet."""
+    return tuple(migration.name for migration in _runner().status() if migration.path and not migration.applied)
+
+
+def _runner() -> Runner:
+    return Runner(proxy.obj, directory=str(_FOLDER), table_name="schema_migration")

@@ -1,0 +1,105 @@
+"""DATA: the bytes and the envelope become durable; only then the client hears 250."""
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from gateway.errors import StoreUnavailable
+from gateway.inbound.admit import Admission, Mailbox, Recipient
+from store import inbox
+from store.database import Database
+from store.files import Files
+
+INLINE_BYTES = 64 * 1024  # larger mails stand in a file of their own: a row that large slows every scan of the table
+
+log = structlog.get_logger("keep")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A mail as it came: mail_from is "" for the null sender, client the peer's IP address, data the raw bytes."""
+
+    mail_from: str
+    recipients: tuple[Recipient, ...]
+    data: bytes
+    client: str = ""
+    helo: str = ""
+
+
+class Intake:
+    """What the SMTP door asks: may it come in, and is it kept."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        database: Database,
+        files: Files,
+        *,
+        now: Callable[[], datetime],
+        wake: Callable[[], None],
+    ) -> None:
+        self.begin = admission.begin
+        self.admit = admission.admit
+        self._database = database
+        self._files = files
+        self._now = now
+        self._wake = wake
+
+    async def keep(self, envelope: Envelope) -> str:
+        """Make a mail durable. Returns the text after `250 2.0.0`. Raises StoreUnavailable: nothing is kept.
+
+        Sessions that end together share one commit, and so one sync.
+        """
+        raw_file = ""
+        if len(envelope.data) > INLINE_BYTES:
+            raw_file = await asyncio.to_thread(self._write_file, envelope.data)
+        inbox_id = await self._database.write_async(lambda: self._insert(envelope, raw_file), then=self._wake)
+        log.info("mail.kept", inbox_id=inbox_id, size=len(envelope.data), client=envelope.client)
+        return f"kept as {inbox_id}"
+
+    def keep_now(self, envelope: Envelope) -> int:
+        """`keep` for a caller without an event loop (a pipe). Returns the inbox id."""
+        raw_file = self._write_file(envelope.data) if len(envelope.data) > INLINE_BYTES else ""
+        return self._database.write(lambda: self._insert(envelope, raw_file), then=self._wake)
+
+    def _write_file(self, data: bytes) -> str:
+        try:
+            return self._files.write_raw(os.urandom(16).hex() + ".eml", data)
+        except OSError as error:
+            log.error("mail.not_kept", error=str(error))
+            raise StoreUnavailable("The mail could not be stored; please try again later") from error
+
+    def _insert(self, envelope: Envelope, raw_file: str) -> int:
+        """Runs in the writer thread."""
+        lane = next((r.handle.hex() for r in envelope.recipients if r.handle is not None), "")
+        return inbox.insert(
+            now=self._now(),
+            mail_from=envelope.mail_from,
+            recipients=json.dumps([_as_json(recipient) for recipient in envelope.recipients]),
+            client=envelope.client,
+            helo=envelope.helo,
+            size=len(envelope.data),
+            sha256=hashlib.sha256(envelope.data).hexdigest(),
+            lane=lane,
+            raw=None if raw_file else envelope.data,
+            raw_file=raw_file,
+        )
+
+
+def _as_json(recipient: Recipient) -> list[str | int]:
+    handle = recipient.handle.hex() if recipient.handle is not None else ""
+    return [recipient.address, recipient.mailbox, handle, recipient.generation]
+
+
+def recipients_from_json(text: str) -> tuple[Recipient, ...]:
+    """The recipients of an inbox row."""
+    return tuple(
+        Recipient(address, Mailbox(mailbox), bytes.fromhex(handle) or None, generation)
+        for address, mailbox, handle, generation in json.loads(text)
+    )

@@ -1,0 +1,274 @@
+"""Cases with their participants, messages and attachments.
+
+Functions that write run inside a job of `Database.write`.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.cases.model import (
+    Attachment,
+    Audience,
+    Case,
+    CaseQuery,
+    CaseView,
+    Customer,
+    Message,
+    Order,
+    Page,
+    Participant,
+    Priority,
+    Role,
+    Status,
+    Store,
+)
+from store.database import sql
+from store.tables import from_ms, to_ms
+
+REFERENCES_KEPT = 20  # the newest ids of a thread that are remembered beside its first one
+
+
+class VersionConflict(Exception):
+    """Somebody changed the case between loading and writing: decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """All that an operation on a case looks at. message_count: number of its last message."""
+
+    view: CaseView
+    store: Store
+    participants: tuple[Participant, ...]
+    message_count: int
+
+
+_CASE = (
+    "c.id, c.store_id, c.customer_id, c.order_id, c.subject, c.status, c.priority, c.escalated, c.unread_count,"
+    " c.last_message_at, c.last_message_by, c.last_activity_at, c.closed_at, c.closed_by, c.created_at, c.updated_at,"
+    " c.version"
+)
+_CUSTOMER = "k.id, k.store_id, k.email, k.first_name, k.last_name, k.locale"
+_ORDER = "o.id, o.store_id, o.customer_id, o.number, o.amount, o.currency, o.status, o.created_at"
+_VIEW = f"{_CASE}, {_CUSTOMER}, {_ORDER}"
+_FROM = "FROM cases c JOIN customer k ON k.id = c.customer_id JOIN orders o ON o.id = c.order_id"
+_CASE_COLUMNS, _VIEW_COLUMNS = 17, 31
+
+
+def _case(row: Sequence[Any]) -> Case:
+    return Case(
+        row[0], row[1], row[2], row[3], row[4], Status(row[5]), Priority(row[6]), bool(row[7]), row[8], from_ms(row[9]),
+        Role(row[10]), from_ms(row[11]), _moment(row[12]), None if row[13] is None else Role(row[13]), from_ms(row[14]),
+        from_ms(row[15]), row[16],
+    )  # fmt: skip
+
+
+def _view(row: Sequence[Any]) -> CaseView:
+    order = row[_CASE_COLUMNS + 6 : _VIEW_COLUMNS]
+    return CaseView(_case(row), Customer(*row[_CASE_COLUMNS : _CASE_COLUMNS + 6]), _order(order))
+
+
+def _order(row: Sequence[Any]) -> Order:
+    return Order(row[0], row[1], row[2], row[3], row[4], row[5], row[6], from_ms(row[7]))
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else from_ms(value)
+
+
+def find(case_id: str) -> CaseView | None:
+    """A case with its customer and order, or None."""
+    row = sql(f"SELECT {_VIEW} {_FROM} WHERE c.id = ?", (case_id,)).fetchone()
+    return None if row is None else _view(row)
+
+
+def load(case_id: str) -> CaseFile | None:
+    """A case with everything that an operation needs, or None."""
+    row = sql(
+        f"SELECT {_VIEW}, c.message_count, s.id, s.name, s.created_at {_FROM} JOIN store s ON s.id = c.store_id"
+        " WHERE c.id = ?",
+        (case_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    count, store_id, name, created = row[_VIEW_COLUMNS:]
+    return CaseFile(_view(row), Store(store_id, name, from_ms(created)), participants(case_id), count)
+
+
+def search(store_id: str, query: CaseQuery) -> Page[CaseView]:
+    """A page of a store's cases, newest message first (CONTRACT §5.1)."""
+    wheres, params = ["c.store_id = ?"], [store_id]
+    if query.statuses:
+        wheres.append(f"c.status IN ({', '.join('?' * len(query.statuses))})")
+        params += query.statuses
+    for column, value in (
+        ("c.priority", query.priority),
+        ("c.customer_id", query.customer_id),
+        ("c.order_id", query.order_id),
+    ):
+        if value is not None:
+            wheres.append(f"{column} = ?")
+            params.append(value)
+    where = " AND ".join(wheres)
+    total = sql(f"SELECT count(*) FROM cases c WHERE {where}", params).fetchone()[0]
+    rows = sql(
+        f"SELECT {_VIEW} {_FROM} WHERE {where} ORDER BY c.last_message_at DESC, c.created_at DESC, c.id DESC"
+        " LIMIT ? OFFSET ?",
+        (*params, query.limit, (query.page - 1) * query.limit),
+    )
+    return Page(tuple(_view(row) for row in rows), query.page, query.limit, total)
+
+
+def insert(case: Case, message_count: int) -> None:
+    """Add a new case."""
+    sql(
+        "INSERT INTO cases (id, store_id, customer_id, order_id, subject, status, priority, escalated, unread_count,"
+        " last_message_at, last_message_by, last_activity_at, closed_at, closed_by, created_at, updated_at,"
+        " message_count, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            case.id, case.store_id, case.customer_id, case.order_id, case.subject, case.status, case.priority,
+            case.escalated, case.unread_count, to_ms(case.last_message_at), case.last_message_by,
+            to_ms(case.last_activity_at), None, None, to_ms(case.created_at), to_ms(case.updated_at), message_count,
+            case.version,
+        ),
+    )  # fmt: skip
+
+
+def update(case: Case, message_count: int) -> None:
+    """Write a changed case. case.version is the one that was loaded. Raises VersionConflict."""
+    changed = sql(
+        "UPDATE cases SET status = ?, priority = ?, escalated = ?, unread_count = ?, last_message_at = ?,"
+        " last_message_by = ?, last_activity_at = ?, closed_at = ?, closed_by = ?, updated_at = ?, message_count = ?,"
+        " version = version + 1 WHERE id = ? AND version = ?",
+        (
+            case.status, case.priority, case.escalated, case.unread_count, to_ms(case.last_message_at),
+            case.last_message_by, to_ms(case.last_activity_at),
+            None if case.closed_at is None else to_ms(case.closed_at), case.closed_by, to_ms(case.updated_at),
+            message_count, case.id, case.version,
+        ),
+    ).rowcount  # fmt: skip
+    if changed != 1:
+        raise VersionConflict
+
+
+_PARTICIPANT = (
+    "p.id, p.case_id, p.role, p.address, p.name, p.handle, p.generation, p.member_id,"
+    " p.active AND (m.id IS NULL OR m.active), p.reference_ids, p.last_sent_id"
+)
+_PARTICIPANTS = "FROM participant p LEFT JOIN member m ON m.id = p.member_id"
+
+
+def _participant(row: Sequence[Any]) -> Participant:
+    return Participant(
+        row[0], row[1], Role(row[2]), row[3], row[4], bytes(row[5]), row[6], row[7], bool(row[8]),
+        tuple(json.loads(row[9])), row[10],
+    )  # fmt: skip
+
+
+def participants(case_id: str) -> tuple[Participant, ...]:
+    """Everybody on a case; a merchant whose membership ended is there, inactive."""
+    rows = sql(f"SELECT {_PARTICIPANT} {_PARTICIPANTS} WHERE p.case_id = ? ORDER BY p.id", (case_id,))
+    return tuple(_participant(row) for row in rows)
+
+
+def participant_by_handle(handle: bytes) -> Participant | None:
+    """The participant whose reply address holds that handle, or None."""
+    row = sql(f"SELECT {_PARTICIPANT} {_PARTICIPANTS} WHERE p.handle = ?", (handle,)).fetchone()
+    return None if row is None else _participant(row)
+
+
+def insert_participant(person: Participant) -> int:
+    """Add a participant (its id is ignored). Returns the new id."""
+    row: tuple[int] = sql(
+        "INSERT INTO participant (case_id, role, member_id, address, name, handle, generation, active, last_sent_id,"
+        " reference_ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (
+            person.case_id, person.role, person.member_id, person.address, person.name, person.handle,
+            person.generation, person.active, person.last_sent_id, json.dumps(person.reference_ids),
+        ),
+    ).fetchone()  # fmt: skip
+    return row[0]
+
+
+def extend_thread(person: Participant, rfc_message_id: str, *, sent_by_him: bool = False) -> Participant:
+    """Note a mail that this participant got or sent, in his own thread. Returns the participant as it now is."""
+    ids = [*person.reference_ids, rfc_message_id]
+    if len(ids) > REFERENCES_KEPT + 1:
+        ids = [ids[0], *ids[-REFERENCES_KEPT:]]
+    last_sent = rfc_message_id if sent_by_him else person.last_sent_id
+    sql(
+        "UPDATE participant SET reference_ids = ?, last_sent_id = ? WHERE id = ?",
+        (json.dumps(ids), last_sent, person.id),
+    )
+    return Participant(
+        person.id, person.case_id, person.role, person.address, person.name, person.handle, person.generation,
+        person.member_id, person.active, tuple(ids), last_sent,
+    )  # fmt: skip
+
+
+_MESSAGE = "id, case_id, number, sender_type, sender_id, sender_name, body, created_at, audience, via"
+
+
+def insert_message(message: Message, *, participant_id: int | None, mail_id: str, full_text: str) -> None:
+    """Add a message with the attachments that its files were kept as."""
+    sql(
+        "INSERT INTO message (id, case_id, number, sender_type, sender_id, sender_name, participant_id, audience, via,"
+        " mail_id, created_at, body, full_text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            message.id, message.case_id, message.number, message.sender_type, message.sender_id, message.sender_name,
+            participant_id, message.audience, message.via, mail_id, to_ms(message.created_at), message.body, full_text,
+        ),
+    )  # fmt: skip
+    for position, file in enumerate(message.attachments):
+        sql(
+            "INSERT INTO attachment (id, message_id, position, filename, mime_type, size_bytes, sha256)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (file.id, message.id, position, file.filename, file.mime_type, file.size_bytes, file.sha256),
+        )
+
+
+def messages(case_id: str, *, page: int, limit: int) -> Page[Message]:
+    """A page of a conversation, oldest first (CONTRACT §5.3): all that the store may see."""
+    total = sql("SELECT message_count FROM cases WHERE id = ?", (case_id,)).fetchone()[0]
+    rows = sql(
+        f"SELECT {_MESSAGE} FROM message WHERE case_id = ? ORDER BY number LIMIT ? OFFSET ?",
+        (case_id, limit, (page - 1) * limit),
+    ).fetchall()
+    return Page(_with_attachments(rows), page, limit, total)
+
+
+def last_messages(case_id: str, limit: int) -> tuple[Message, ...]:
+    """The end of a conversation as both sides may see it, oldest first."""
+    rows = sql(
+        f"SELECT {_MESSAGE} FROM message WHERE case_id = ? AND audience = ? ORDER BY number DESC LIMIT ?",
+        (case_id, Audience.ALL, limit),
+    ).fetchall()
+    return _with_attachments(reversed(rows))
+
+
+def find_messages(ids: Sequence[str]) -> tuple[Message, ...]:
+    """Messages by their ids, in conversation order."""
+    rows = sql(f"SELECT {_MESSAGE} FROM message WHERE id IN ({', '.join('?' * len(ids))}) ORDER BY number", ids)
+    return _with_attachments(rows.fetchall())
+
+
+def _with_attachments(rows: Iterable[Sequence[Any]]) -> tuple[Message, ...]:
+    rows = list(rows)
+    files: dict[str, list[Attachment]] = {}
+    if rows:
+        found = sql(
+            "SELECT message_id, id, filename, mime_type, size_bytes, sha256 FROM attachment"
+            f" WHERE message_id IN ({', '.join('?' * len(rows))}) ORDER BY message_id, position",
+            [row[0] for row in rows],
+        )
+        for message_id, *columns in found:
+            files.setdefault(message_id, []).append(Attachment(*columns))
+    return tuple(
+        Message(
+            row[0], row[1], row[2], Role(row[3]), row[4], row[5], row[6], from_ms(row[7]), Audience(row[8]), row[9],
+            tuple(files.get(row[0], ())),
+        )
+        for row in rows
+    )  # fmt: skip

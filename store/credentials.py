@@ -1,0 +1,66 @@
+"""API tokens and the fingerprints of signing keys. Secrets themselves are never kept."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.errors import NotFound
+from store.database import sql
+from store.identifiers import new_id
+from store.tables import to_ms
+
+SCOPES = ("CASES_READ", "CASES_WRITE")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An API token of a store. id: `stk_…`."""
+
+    id: str
+    store_id: str
+    name: str
+    scopes: frozenset[str]
+
+
+def create_token(store_id: str, name: str, scopes: frozenset[str], now: datetime) -> str:
+    """Make a token inside a write. Returns its secret `sk_…`, which nobody can read again. Raises NotFound."""
+    if sql("SELECT 1 FROM store WHERE id = ?", (store_id,)).fetchone() is None:
+        raise NotFound(f"There is no store {store_id}; make it with `casegate store add`")
+    secret = "sk_" + secrets.token_urlsafe(32)
+    sql(
+        "INSERT INTO token (id, store_id, name, secret_hash, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (new_id("stk", now), store_id, name, _hash(secret), " ".join(sorted(scopes)), to_ms(now)),
+    )
+    return secret
+
+
+def find_token(secret: str) -> Credential | None:
+    """The token with that secret, or None when there is none or it was revoked. The look-up compares hashes only."""
+    row = sql(
+        "SELECT id, store_id, name, scopes FROM token WHERE secret_hash = ? AND revoked_at IS NULL", (_hash(secret),)
+    ).fetchone()
+    return None if row is None else Credential(row[0], row[1], row[2], frozenset(row[3].split()))
+
+
+def _hash(secret: str) -> str:
+    # The secret has 256 random bits, so one round of SHA-256 is enough: there is nothing to guess.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def key_fingerprints() -> dict[int, str]:
+    """Fingerprint of every key id that ever signed a token (HARDENING rule 1)."""
+    return dict(sql("SELECT key_id, fingerprint FROM signing_key").fetchall())
+
+
+def remember_key(key_id: int, fingerprint: str, now: datetime) -> None:
+    """Note a key id that is used from now on; the first fingerprint stays."""
+    sql(
+        "INSERT INTO signing_key (key_id, fingerprint, first_used_at) VALUES (?, ?, ?) ON CONFLICT (key_id) DO NOTHING",
+        (key_id, fingerprint, to_ms(now)),
+    )
+
+
+def has_participants() -> bool:
+    """Whether any reply address was ever made."""
+    return sql("SELECT 1 FROM participant LIMIT 1").fetchone() is not None

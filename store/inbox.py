@@ -1,0 +1,231 @@
+"""Accepted mails and what became of them.
+
+A claim is a lease: it commits attempt + 1 and the lease's end before any work, and a result counts only for the attempt
+that made it (HARDENING rule 9). All functions that write run inside a job of `Database.write`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from gateway.errors import NotFound
+from store.database import sql
+from store.tables import from_ms, to_ms
+
+
+class Outcome(StrEnum):
+    """What a kept mail came to (DESIGN §3)."""
+
+    POSTED = "posted"
+    HELD = "held"
+    AUTOMATIC = "automatic"
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+    POSTMASTER = "postmaster"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept mail. recipients: the JSON that `inbound.keep` wrote. raw: its bytes, None when they stand in raw_file.
+
+    state: pending, claimed or done; outcome is "" until done. lost: claims that ended without any result.
+    """
+
+    id: int
+    kept_at: datetime
+    mail_from: str
+    recipients: str
+    client: str
+    helo: str
+    size: int
+    state: str
+    due_at: datetime
+    attempts: int
+    lost: int
+    outcome: str
+    reason: str
+    raw_file: str
+    raw: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a kept mail came to in one case ("" when in none). message_id: the first message posted, or None."""
+
+    case_id: str
+    outcome: Outcome
+    reason: str
+    participant_id: int | None = None
+    message_id: str | None = None
+
+
+class LeaseLost(Exception):
+    """Another worker has claimed the row meanwhile; whatever was done for it must not be committed."""
+
+
+_COLUMNS = (
+    "id, kept_at, mail_from, recipients, client, helo, size, state, due_at, attempts, lost, outcome, reason, "
+    "raw_file, data"
+)
+
+
+def _kept(row: tuple) -> Kept:  # type: ignore[type-arg]
+    (
+        id_,
+        kept_at,
+        mail_from,
+        recipients,
+        client,
+        helo,
+        size,
+        state,
+        due,
+        attempts,
+        lost,
+        outcome,
+        reason,
+        file,
+        raw,
+    ) = row
+    return Kept(
+        id_, from_ms(kept_at), mail_from, recipients, client, helo, size, state, from_ms(due), attempts, lost, outcome,
+        reason, file, None if raw is None else bytes(raw),
+    )  # fmt: skip
+
+
+def insert(
+    *, now: datetime, mail_from: str, recipients: str, client: str, helo: str, size: int, sha256: str, lane: str,
+    raw: bytes | None, raw_file: str,
+) -> int:  # fmt: skip
+    """Keep a mail. Returns its inbox id."""
+    at = to_ms(now)
+    cursor = sql(
+        "INSERT INTO inbox (kept_at, mail_from, recipients, client, helo, size, sha256, lane, state, due_at, attempts,"
+        " lost, worker, outcome, reason, raw_file, data)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, 0, 0, '', '', '', ?, ?) RETURNING id",
+        (at, mail_from, recipients, client, helo, size, sha256, lane, at, raw_file, raw),
+    )
+    row: tuple[int] = cursor.fetchone()
+    return row[0]
+
+
+def claim(now: datetime, worker: str, lease: timedelta) -> Kept | None:
+    """Claim the mail whose turn it is, or None. Within a lane a mail waits for all that were kept before it."""
+    at = to_ms(now)
+    found = sql(
+        "SELECT id, state FROM inbox AS mine WHERE state <> 'done' AND due_at <= ? AND (lane = '' OR NOT EXISTS ("
+        "SELECT 1 FROM inbox AS earlier WHERE earlier.lane = mine.lane AND earlier.id < mine.id"
+        " AND earlier.state <> 'done')) ORDER BY due_at, id LIMIT 1",
+        (at,),
+    ).fetchone()
+    if found is None:
+        return None
+    # Found claimed means that its lease ran out without a result: the worker died or hung on it.
+    row = sql(
+        "UPDATE inbox SET state = 'claimed', attempts = attempts + 1, lost = lost + ?, worker = ?, due_at = ?"
+        f" WHERE id = ? RETURNING {_COLUMNS}",
+        (1 if found[1] == "claimed" else 0, worker, at + lease // timedelta(milliseconds=1), found[0]),
+    ).fetchone()
+    return _kept(row)
+
+
+def finish(kept: Kept, results: Iterable[Result]) -> None:
+    """Write what a claimed mail came to. Raises LeaseLost; then the whole job must be taken back."""
+    results = list(results)
+    main = min(results, key=lambda result: _ORDER[result.outcome])
+    for result in results:
+        sql(
+            "INSERT INTO inbox_result (inbox_id, case_id, participant_id, outcome, reason, message_id)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (inbox_id, case_id) DO UPDATE SET"
+            " participant_id = excluded.participant_id, outcome = excluded.outcome, reason = excluded.reason,"
+            " message_id = excluded.message_id",
+            (kept.id, result.case_id, result.participant_id, result.outcome, result.reason, result.message_id),
+        )
+    _settle(kept, "done", None, main.outcome, main.reason)
+
+
+_ORDER = {
+    outcome: place
+    for place, outcome in enumerate(
+        (
+            Outcome.POSTED, Outcome.HELD, Outcome.COMPLAINT, Outcome.BOUNCE, Outcome.REFUSED, Outcome.AUTOMATIC,
+            Outcome.DUPLICATE, Outcome.POSTMASTER,
+        )
+    )
+}  # fmt: skip
+
+
+def postpone(kept: Kept, due_at: datetime, reason: str) -> None:
+    """Give a claimed mail back for a later try. Raises LeaseLost."""
+    _settle(kept, "pending", due_at, "", reason)
+
+
+def _settle(kept: Kept, state: str, due_at: datetime | None, outcome: str, reason: str) -> None:
+    due = "due_at" if due_at is None else str(to_ms(due_at))
+    changed = sql(
+        f"UPDATE inbox SET state = ?, due_at = {due}, outcome = ?, reason = ?, worker = ''"
+        " WHERE id = ? AND attempts = ? AND state = 'claimed'",
+        (state, outcome, reason, kept.id, kept.attempts),
+    ).rowcount
+    if changed != 1:
+        raise LeaseLost
+
+
+def results(inbox_id: int) -> tuple[Result, ...]:
+    """What a mail came to, case by case."""
+    rows = sql(
+        "SELECT case_id, outcome, reason, participant_id, message_id FROM inbox_result WHERE inbox_id = ? ORDER BY id",
+        (inbox_id,),
+    )
+    return tuple(
+        Result(case, Outcome(outcome), reason, person, message) for case, outcome, reason, person, message in rows
+    )
+
+
+def get(inbox_id: int) -> Kept:
+    """One mail with its bytes. Raises NotFound."""
+    row = sql(f"SELECT {_COLUMNS} FROM inbox WHERE id = ?", (inbox_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no mail {inbox_id} in the inbox")
+    return _kept(row)
+
+
+def listing(*, outcome: str | None = None, state: str | None = None, limit: int = 50) -> tuple[Kept, ...]:
+    """The latest mails, newest first, without their bytes."""
+    wheres, params = ["1 = 1"], []
+    if outcome is not None:
+        wheres.append("outcome = ?")
+        params.append(outcome)
+    if state is not None:
+        wheres.append("state = ?")
+        params.append(state)
+    columns = _COLUMNS.removesuffix("data") + "NULL"
+    rows = sql(
+        f"SELECT {columns} FROM inbox WHERE {' AND '.join(wheres)} ORDER BY id DESC LIMIT ?",
+        (*params, limit),
+    )
+    return tuple(_kept(row) for row in rows)
+
+
+def replay(inbox_id: int, now: datetime) -> None:
+    """Have a finished mail processed once more, as if it had just been kept. Raises NotFound."""
+    get(inbox_id)
+    sql(
+        "UPDATE inbox SET state = 'pending', due_at = ?, lost = 0, outcome = '', reason = 'replayed' WHERE id = ?",
+        (to_ms(now), inbox_id),
+    )
+
+
+def waiting(now: datetime) -> int:
+    """How many mails are due now."""
+    row: tuple[int] = sql("SELECT count(*) FROM inbox WHERE state <> 'done' AND due_at <= ?", (to_ms(now),)).fetchone()
+    return row[0]
+
+
+def oldest_waiting() -> datetime | None:
+    """When the oldest mail was kept that is not done yet."""
+    row = sql("SELECT min(kept_at) FROM inbox WHERE state <> 'done' AND due_at >= 0").fetchone()
+    return None if row[0] is None else from_ms(row[0])

@@ -1,0 +1,204 @@
+"""Outgoing mails and their deliveries: a finished mail is a row, its claim a lease as in the inbox (HARDENING rule 9).
+
+All functions that write run inside a job of `Database.write`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.errors import NotFound
+from store.database import sql
+from store.tables import from_ms, to_ms
+
+UNCLEAR_TRIES = 3  # endings of which nobody knows whether the relay has the mail
+_ACTIVE = "('queued', 'claimed')"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMail:
+    """A finished mail that is to go out. data: all of its bytes."""
+
+    handle: bytes
+    case_id: str
+    participant_id: int | None
+    generation: int
+    message_id: str | None
+    template: str
+    recipient: str
+    envelope_from: str
+    rfc_message_id: str
+    subject: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A row of the outbox. state: queued, claimed, sent, failed, cancelled. answer: the relay's last words, or why.
+
+    stands: whether the recipient is still that participant with that generation (only told by `claim`).
+    """
+
+    id: int
+    case_id: str
+    participant_id: int | None
+    message_id: str | None
+    template: str
+    recipient: str
+    envelope_from: str
+    rfc_message_id: str
+    subject: str
+    state: str
+    due_at: datetime
+    attempts: int
+    unclear: int
+    created_at: datetime
+    sent_at: datetime | None
+    relay: str
+    answer: str
+    data: bytes
+    stands: bool = True
+
+
+class LeaseLost(Exception):
+    """Another worker has claimed the row meanwhile; this result is worth nothing."""
+
+
+_COLUMNS = (
+    "id, case_id, participant_id, message_id, template, recipient, envelope_from, rfc_message_id, subject, state, "
+    "due_at, attempts, unclear, created_at, sent_at, relay, answer, data"
+)
+
+
+def _outgoing(row: tuple, stands: bool = True) -> Outgoing:  # type: ignore[type-arg]
+    (
+        id_, case_id, participant, message, template, recipient, envelope_from, rfc_id, subject, state, due, attempts,
+        unclear, created, sent, relay, answer, data,
+    ) = row  # fmt: skip
+    return Outgoing(
+        id_, case_id, participant, message, template, recipient, envelope_from, rfc_id, subject, state, from_ms(due),
+        attempts, unclear, from_ms(created), None if sent is None else from_ms(sent), relay, answer, bytes(data),
+        stands,
+    )  # fmt: skip
+
+
+def insert(mail: NewMail, now: datetime) -> None:
+    """Queue a finished mail."""
+    at = to_ms(now)
+    sql(
+        "INSERT INTO outbox (handle, case_id, participant_id, generation, message_id, template, recipient,"
+        " envelope_from, rfc_message_id, subject, state, due_at, attempts, unclear, worker, created_at, relay, answer,"
+        " data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, 0, '', ?, '', '', ?)",
+        (
+            mail.handle, mail.case_id, mail.participant_id, mail.generation, mail.message_id, mail.template,
+            mail.recipient, mail.envelope_from, mail.rfc_message_id, mail.subject, at, at, mail.data,
+        ),
+    )  # fmt: skip
+
+
+def claim(now: datetime, worker: str, lease: timedelta) -> Outgoing | None:
+    """Claim the mail that is due longest, or None. A predecessor that left no result counts as an unclear try."""
+    at = to_ms(now)
+    found = sql(
+        f"SELECT id, state, participant_id, generation FROM outbox WHERE state IN {_ACTIVE} AND due_at <= ?"
+        " ORDER BY due_at, id LIMIT 1",
+        (at,),
+    ).fetchone()
+    if found is None:
+        return None
+    outbox_id, state, participant_id, generation = found
+    row = sql(
+        "UPDATE outbox SET state = 'claimed', attempts = attempts + 1, unclear = unclear + ?, worker = ?, due_at = ?"
+        f" WHERE id = ? RETURNING {_COLUMNS}",
+        (1 if state == "claimed" else 0, worker, at + lease // timedelta(milliseconds=1), outbox_id),
+    ).fetchone()
+    return _outgoing(row, participant_id is None or _still(participant_id, generation))
+
+
+def _still(participant_id: int, generation: int) -> bool:
+    """HARDENING rule 13: whoever lost access, or whose addresses were revoked, gets no mail that was queued before."""
+    row = sql(
+        "SELECT 1 FROM participant p LEFT JOIN member m ON m.id = p.member_id"
+        " WHERE p.id = ? AND p.generation = ? AND p.active AND (m.id IS NULL OR m.active)",
+        (participant_id, generation),
+    ).fetchone()
+    return row is not None
+
+
+def _settle(mail: Outgoing, changes: str, params: tuple[object, ...]) -> None:
+    changed = sql(
+        f"UPDATE outbox SET {changes}, worker = '' WHERE id = ? AND attempts = ? AND state = 'claimed'",
+        (*params, mail.id, mail.attempts),
+    ).rowcount
+    if changed != 1:
+        raise LeaseLost
+
+
+def sent(mail: Outgoing, now: datetime, relay: str, answer: str) -> None:
+    """The relay has taken responsibility. Raises LeaseLost."""
+    _settle(mail, "state = 'sent', sent_at = ?, relay = ?, answer = ?", (to_ms(now), relay, answer))
+
+
+def postpone(mail: Outgoing, due_at: datetime, relay: str, answer: str, *, unclear: bool = False) -> None:
+    """Try again later. unclear: the relay may have taken it. Raises LeaseLost."""
+    _settle(
+        mail,
+        "state = 'queued', due_at = ?, relay = ?, answer = ?, unclear = unclear + ?",
+        (to_ms(due_at), relay, answer, int(unclear)),
+    )
+
+
+def give_back(mail: Outgoing, now: datetime, answer: str) -> None:
+    """Undo a claim that came to nothing because no relay was there: it does not count as a try. Raises LeaseLost."""
+    _settle(mail, "state = 'queued', due_at = ?, answer = ?, attempts = attempts - 1", (to_ms(now), answer))
+
+
+def failed(mail: Outgoing, relay: str, answer: str) -> None:
+    """Never again. Raises LeaseLost."""
+    _settle(mail, "state = 'failed', relay = ?, answer = ?", (relay, answer))
+
+
+def cancelled(mail: Outgoing, why: str) -> None:
+    """Not sent, because it should no longer be. Raises LeaseLost."""
+    _settle(mail, "state = 'cancelled', answer = ?", (f"cancelled: {why}",))
+
+
+def get(outbox_id: int) -> Outgoing:
+    """One mail. Raises NotFound."""
+    row = sql(f"SELECT {_COLUMNS} FROM outbox WHERE id = ?", (outbox_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no mail {outbox_id} in the outbox")
+    return _outgoing(row)
+
+
+def listing(*, state: str | None = None, limit: int = 50) -> tuple[Outgoing, ...]:
+    """The latest mails, newest first, without their bytes."""
+    columns = _COLUMNS.removesuffix("data") + "''"
+    if state is None:
+        rows = sql(f"SELECT {columns} FROM outbox ORDER BY id DESC LIMIT ?", (limit,))
+    else:
+        rows = sql(f"SELECT {columns} FROM outbox WHERE state = ? ORDER BY id DESC LIMIT ?", (state, limit))
+    return tuple(_outgoing((*row[:-1], b"")) for row in rows)
+
+
+def retry(outbox_id: int, now: datetime) -> None:
+    """Send a failed, cancelled or waiting mail now. Raises NotFound; a mail that was sent or is on its way stays."""
+    get(outbox_id)
+    sql(
+        "UPDATE outbox SET state = 'queued', due_at = ?, unclear = 0"
+        " WHERE id = ? AND state IN ('queued', 'failed', 'cancelled')",
+        (to_ms(now), outbox_id),
+    )
+
+
+def waiting(now: datetime) -> int:
+    """How many mails are due now."""
+    row: tuple[int] = sql(
+        f"SELECT count(*) FROM outbox WHERE state IN {_ACTIVE} AND due_at <= ?", (to_ms(now),)
+    ).fetchone()
+    return row[0]
+
+
+def oldest_waiting() -> datetime | None:
+    """When the oldest mail was queued that is neither sent nor given up."""
+    row = sql(f"SELECT min(created_at) FROM outbox WHERE state IN {_ACTIVE}").fetchone()
+    return None if row[0] is None else from_ms(row[0])

@@ -1,0 +1,132 @@
+"""Who a case is between: stores, their members, customers, and the orders that cases are about."""
+
+from datetime import datetime
+
+from gateway.cases.model import Customer, Member, Order, Store
+from gateway.errors import Conflict, NotFound
+from store.database import sql
+from store.identifiers import new_id
+from store.tables import from_ms, to_ms
+
+
+def find_store(store_id: str) -> Store | None:
+    """A store, or None."""
+    row = sql("SELECT id, name, created_at FROM store WHERE id = ?", (store_id,)).fetchone()
+    return None if row is None else Store(row[0], row[1], from_ms(row[2]))
+
+
+def get_store(store_id: str) -> Store:
+    """A store. Raises NotFound."""
+    store = find_store(store_id)
+    if store is None:
+        raise NotFound(f"There is no store {store_id}")
+    return store
+
+
+def add_store(store: Store) -> bool:
+    """Add a store inside a write. False when there is one with that id already; that one stays as it is."""
+    added = sql(
+        "INSERT INTO store (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (store.id, store.name, to_ms(store.created_at)),
+    )
+    return bool(added.rowcount)
+
+
+def rename_store(store_id: str, name: str) -> None:
+    """Give a store another name. Raises NotFound."""
+    if sql("UPDATE store SET name = ? WHERE id = ?", (name, store_id)).rowcount != 1:
+        raise NotFound(f"There is no store {store_id}")
+
+
+def stores() -> tuple[Store, ...]:
+    """All stores by name."""
+    return tuple(
+        Store(i, name, from_ms(at)) for i, name, at in sql("SELECT id, name, created_at FROM store ORDER BY name")
+    )
+
+
+def members(store_id: str) -> tuple[Member, ...]:
+    """The people who work for a store now, in the order in which they came."""
+    rows = sql("SELECT id, store_id, email, name FROM member WHERE store_id = ? AND active ORDER BY id", (store_id,))
+    return tuple(Member(*row) for row in rows)
+
+
+def add_member(store_id: str, email: str, name: str, now: datetime) -> Member:
+    """Add a person, or take one back who was removed. Raises NotFound for an unknown store."""
+    get_store(store_id)
+    row = sql(
+        "INSERT INTO member (id, store_id, email, name, active, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (store_id, email) DO UPDATE SET name = excluded.name, active = excluded.active"
+        " RETURNING id, store_id, email, name",
+        (new_id("mbr", now), store_id, email, name, True, to_ms(now)),
+    ).fetchone()
+    return Member(*row)
+
+
+def remove_member(store_id: str, email: str) -> None:
+    """Take a person out of a store: from now on his reply addresses post nothing. Raises NotFound."""
+    if (
+        sql(
+            "UPDATE member SET active = ? WHERE store_id = ? AND email = ? AND active", (False, store_id, email)
+        ).rowcount
+        != 1
+    ):
+        raise NotFound(f"{email} is no member of {store_id}")
+
+
+def find_customer(customer_id: str) -> Customer | None:
+    """A customer, or None."""
+    row = sql(
+        "SELECT id, store_id, email, first_name, last_name, locale FROM customer WHERE id = ?", (customer_id,)
+    ).fetchone()
+    return None if row is None else Customer(*row)
+
+
+def save_customer(customer: Customer) -> None:
+    """Add or refresh a customer inside a write. Raises Conflict when the id belongs to another store."""
+    changed = sql(
+        "INSERT INTO customer (id, store_id, email, first_name, last_name, locale) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET email = excluded.email, first_name = excluded.first_name,"
+        " last_name = excluded.last_name, locale = excluded.locale WHERE customer.store_id = excluded.store_id",
+        (customer.id, customer.store_id, customer.email, customer.first_name, customer.last_name, customer.locale),
+    ).rowcount
+    if changed != 1:
+        raise Conflict(f"customer {customer.id} belongs to another store")
+
+
+def find_order(order_id: str) -> tuple[Order, datetime] | None:
+    """An order and the time of the event that set its status, or None."""
+    row = sql(
+        "SELECT id, store_id, customer_id, number, amount, currency, status, created_at, status_at"
+        " FROM orders WHERE id = ?",
+        (order_id,),
+    ).fetchone()
+    return (
+        None
+        if row is None
+        else (
+            Order(row[0], row[1], row[2], row[3], row[4], row[5], row[6], from_ms(row[7])),
+            from_ms(row[8]),
+        )
+    )
+
+
+def save_order(order: Order, occurred_at: datetime) -> None:
+    """Add or refresh an order inside a write; an event older than the one that set it changes nothing.
+
+    Raises Conflict when the id belongs to another store.
+    """
+    sql(
+        "INSERT INTO orders (id, store_id, customer_id, number, amount, currency, status, created_at, status_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id,"
+        " number = excluded.number, amount = excluded.amount, currency = excluded.currency, status = excluded.status,"
+        " created_at = excluded.created_at, status_at = excluded.status_at"
+        " WHERE orders.store_id = excluded.store_id AND orders.status_at <= excluded.status_at",
+        (
+            order.id, order.store_id, order.customer_id, order.number, order.amount, order.currency, order.status,
+            to_ms(order.created_at), to_ms(occurred_at),
+        ),
+    )  # fmt: skip
+    owner = sql("SELECT store_id FROM orders WHERE id = ?", (order.id,)).fetchone()
+    if owner != (order.store_id,):
+        raise Conflict(f"order {order.id} belongs to another store")
