@@ -1,6 +1,10 @@
 """Addresses as they stand in mail headers and envelopes (RFC 5321 §4.1.2, RFC 5322 §3.4)."""
 
+import re
 from dataclasses import dataclass
+
+_IN_ANGLES = re.compile(r"<\s*([^<>\s@]{1,255}@[^<>\s@]{1,255})\s*>")
+_BARE = re.compile(r"[^\s<>,;:\"()\[\]@]{1,255}@[^\s<>,;:\"()@]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,3 +13,13 @@ class Address:
 
     name: str
     address: str
+
+
+def recover(value: str) -> tuple[Address, ...]:
+    """Every address that a value against the grammar could mean, without names: addresses in angles, else bare ones.
+
+    Meant for fields that a strict reader rejects. A From that could mean several people gives several, so that it
+    counts as ambiguous and never as one of them.
+    """
+    found = _IN_ANGLES.findall(value) or [match.rstrip(".'") for match in _BARE.findall(value)]
+    return tuple(Address("", address) for address in dict.fromkeys(found))

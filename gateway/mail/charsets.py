@@ -1,0 +1,202 @@
+"""From bytes to text: what mail calls its charsets, what it means by them, and a guess where it says nothing."""
+
+import codecs
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+import charset_normalizer
+
+#: Codecs worth a try before a guess; a function, because looking for them costs more than most mails need.
+Hints = Callable[[], tuple[str, ...]]
+
+#: Names that mail uses for something wider than they say (as browsers do, https://encoding.spec.whatwg.org §4.2),
+#: and names that Python does not know.
+_MEANT = {
+    "ascii": "cp1252",
+    "us-ascii": "cp1252",
+    "iso-8859-1": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso-8859-1-i": "cp1252",
+    "latin1": "cp1252",
+    "latin-1": "cp1252",
+    "l1": "cp1252",
+    "ansi": "cp1252",
+    "iso-8859-9": "cp1254",
+    "iso-8859-8-i": "iso-8859-8",
+    "iso-8859-8-e": "iso-8859-8",
+    "iso-8859-11": "cp874",
+    "tis-620": "cp874",
+    "windows-874": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "x-gbk": "gb18030",
+    "gb_2312-80": "gb18030",
+    "euc-cn": "gb18030",
+    "chinesebig5": "big5hkscs",
+    "big5": "cp950",
+    "cn-big5": "cp950",
+    "big5-hkscs": "big5hkscs",
+    "hz-gb-2312": "hz",
+    "ks_c_5601-1987": "cp949",
+    "ks_c_5601-1989": "cp949",
+    "ks_c_5601": "cp949",
+    "ksc5601": "cp949",
+    "ksc_5601": "cp949",
+    "euc-kr": "cp949",
+    "windows-949": "cp949",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "sjis": "cp932",
+    "x-sjis": "cp932",
+    "windows-31j": "cp932",
+    "x-euc-jp": "euc_jp",
+    "iso-2022-jp": "iso2022_jp_ext",
+    "iso-2022-jp-2": "iso2022_jp_2",
+    "unicode-1-1-utf-7": "utf-7",
+    "x-unicode-2-0-utf-7": "utf-7",
+    "unicode-1-1-utf-8": "utf-8",
+    "utf8mb4": "utf-8",
+    "cp1252": "cp1252",
+    "x-mac-roman": "mac_roman",
+    "macintosh": "mac_roman",
+    "x-mac-cyrillic": "mac_cyrillic",
+    "x-cp1250": "cp1250",
+    "x-cp1251": "cp1251",
+    "x-cp1252": "cp1252",
+    "koi8": "koi8-r",
+}
+#: Python calls them text encodings, but no mail is written in them and some are slow or answer with surprises.
+_NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
+#: A language that the header names, and the charsets in which mail of that language goes undeclared.
+_OF_LANGUAGE = {
+    "ja": ("cp932", "euc_jp"),
+    "zh": ("gb18030", "cp950"),
+    "ko": ("cp949",),
+    "ru": ("cp1251", "koi8-r"),
+    "uk": ("cp1251", "koi8-u"),
+    "bg": ("cp1251",),
+    "el": ("cp1253",),
+    "tr": ("cp1254",),
+    "he": ("cp1255",),
+    "ar": ("cp1256",),
+    "th": ("cp874",),
+    **dict.fromkeys(("cs", "hu", "pl", "ro", "sk", "sl", "hr"), ("cp1250",)),
+}
+_GUESSES = ["cp1252", "cp1251", "koi8_r", "gb18030", "cp950", "cp932", "euc_jp", "cp949", "cp1250", "iso8859_2"]
+_GUESSES += ["cp1253", "cp1254", "cp1255", "cp1256", "cp874"]
+_SAMPLE = 4096  # bytes around the first odd one that a guess looks at; guessing is slow
+_HINT = re.compile(rb"charset\*?=[\"']?([\w.:-]+)|=\?([\w.:-]+)(?:\*[\w-]+)?\?[bq]\?", re.IGNORECASE)
+_LANGUAGE = re.compile(rb"^(?:Content-Language|Accept-Language):\s*([a-z]{2})\b", re.IGNORECASE | re.MULTILINE)
+_ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\([JI]|\$\(D)")  # ISO-2022-JP (RFC 1468 §2)
+_HIGH = re.compile(rb"[\x80-\xff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_WESTERN = frozenset({"cp1252", "iso8859-15", "iso8859-1"})
+
+
+@lru_cache(maxsize=256)
+def codec_of(charset: str) -> str | None:
+    """The Python codec for a charset's name in a mail, or None when there is none that decodes text."""
+    name = charset.strip().strip("\"'").lower()
+    name = _MEANT.get(name, _MEANT.get(name.replace("_", "-"), name))
+    if not name.isascii() or "\0" in name:
+        return None
+    try:
+        info = codecs.lookup(name)
+    except (LookupError, ValueError):
+        return None
+    if not getattr(info, "_is_text_encoding", True) or info.name.replace("-", "_") in _NOT_CHARSETS:
+        return None
+    return info.name
+
+
+def hints(header: bytes) -> tuple[str, ...]:
+    """Codecs that a mail names elsewhere, most telling first: for bytes that have no charset of their own."""
+    named = [(m[1] or m[2]).decode("ascii", "replace") for m in _HINT.finditer(header)]
+    codes = [codec_of(name) for name in named]
+    for match in _LANGUAGE.finditer(header):
+        codes.extend(_OF_LANGUAGE.get(match[1].decode().lower(), ()))
+    return tuple(dict.fromkeys(code for code in codes if code and code not in ("utf-8", "ascii", "utf-7")))
+
+
+def no_hints() -> tuple[str, ...]:
+    """Nothing is known about the rest of the mail."""
+    return ()
+
+
+def decode(data: bytes, charset: str | None = None, hinted: Hints = no_hints) -> str:
+    """Decode bytes that are said to be in `charset`; None, wrong and unknown names are guessed.
+
+    The text holds no lone surrogates and no NUL. hinted: codecs to try before guessing, see `hints`.
+    """
+    codec = codec_of(charset) if charset else None
+    text = _declared(data, codec) if codec else None
+    if text is None:
+        text = _undeclared(data, codec, hinted)
+    if not text.isascii():
+        text = _SURROGATES.sub("\ufffd", text).removeprefix("\ufeff")
+    return text.replace("\0", "")
+
+
+def _declared(data: bytes, codec: str) -> str | None:
+    """By the declared codec, or None when the bytes deny it."""
+    if codec.startswith("iso2022_jp"):
+        return _iso_2022_jp(data)
+    if data.isascii() and codec not in _STATEFUL:
+        return None if _ESCAPES.search(data) else data.decode("ascii")
+    if codec in _WESTERN and (text := _strict(data, "utf-8")) is not None:
+        return text  # UTF-8 that calls itself Western: its byte pairs make no sense as Western text
+    return _strict(data, codec)
+
+
+_STATEFUL = frozenset(
+    {"utf-7", "hz", "iso2022_kr", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"}
+)
+
+
+def _undeclared(data: bytes, codec: str | None, hinted: Hints) -> str:
+    """By what the bytes look like; `codec` is what was declared and failed."""
+    if data.isascii():
+        return _iso_2022_jp(data) if _ESCAPES.search(data) else data.decode("ascii")
+    if (text := _strict(data, "utf-8")) is not None:
+        return text
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    if codec and _mostly(data, codec):
+        return data.decode(codec, "replace")
+    for hint in hinted():
+        if (text := _strict(data, hint)) is not None:
+            return text
+    guess = _guess(data)
+    return data.decode(guess, "replace") if guess else data.decode("latin-1")
+
+
+def _strict(data: bytes, codec: str) -> str | None:
+    try:
+        return data.decode(codec)
+    except (UnicodeError, ValueError):
+        return None
+
+
+def _mostly(data: bytes, codec: str) -> bool:
+    """Whether a few damaged characters are all that keeps the bytes from being in this codec."""
+    high = len(_HIGH.findall(data[:_SAMPLE]))
+    return data[:_SAMPLE].decode(codec, "replace").count("\ufffd") * 10 <= high
+
+
+def _iso_2022_jp(data: bytes) -> str:
+    # Mail programs put characters of NEC and JIS X 0213 under the escape of JIS X 0208; JIS X 0213 holds them all.
+    for codec, escaped in (("iso2022_jp_ext", data), ("iso2022_jp_3", data.replace(b"\x1b$B", b"\x1b$(O"))):
+        if (text := _strict(escaped, codec)) is not None:
+            return text
+    if not data.isascii() and (text := _strict(data, "cp932")) is not None:
+        return text
+    return data.decode("iso2022_jp_ext", "replace")
+
+
+def _guess(data: bytes) -> str | None:
+    first = _HIGH.search(data)
+    start = max(0, first.start() - _SAMPLE // 2) if first else 0
+    sample = data[start : start + _SAMPLE]
+    best = charset_normalizer.from_bytes(sample, cp_isolation=_GUESSES, preemptive_behaviour=False).best()
+    return best.encoding if best else None
