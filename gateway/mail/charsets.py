@@ -90,8 +90,16 @@ _HINT = re.compile(rb"charset\*?=[\"']?([\w.:-]+)|=\?([\w.:-]+)(?:\*[\w-]+)?\?[b
 _LANGUAGE = re.compile(rb"^(?:Content-Language|Accept-Language):\s*([a-z]{2})\b", re.IGNORECASE | re.MULTILINE)
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\([JI]|\$\(D)")  # ISO-2022-JP (RFC 1468 §2)
 _HIGH = re.compile(rb"[\x80-\xff]")
+_UNUSED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # in cp1252
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_WESTERN = frozenset({"cp1252", "iso8859-15", "iso8859-1"})
+# Codecs in which bytes below 0x80 do not stand for ASCII.
+_STATEFUL = frozenset(
+    {"utf-7", "hz", "iso2022_kr", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"}
+)
+_SEVEN_BIT = frozenset(
+    {"utf-7", "hz", "iso2022_kr", "iso2022_jp_ext", "iso2022_jp_2", "iso2022_jp_3", "iso2022_jp_2004"}
+)
+_MULTIBYTE = frozenset({"gb18030", "big5hkscs", "cp950", "cp932", "cp949", "euc_jp", "euc_jis_2004", "johab"})
 
 
 @lru_cache(maxsize=256)
@@ -140,18 +148,16 @@ def decode(data: bytes, charset: str | None = None, hinted: Hints = no_hints) ->
 
 def _declared(data: bytes, codec: str) -> str | None:
     """By the declared codec, or None when the bytes deny it."""
-    if codec.startswith("iso2022_jp"):
-        return _iso_2022_jp(data)
-    if data.isascii() and codec not in _STATEFUL:
-        return None if _ESCAPES.search(data) else data.decode("ascii")
-    if codec in _WESTERN and (text := _strict(data, "utf-8")) is not None:
-        return text  # UTF-8 that calls itself Western: its byte pairs make no sense as Western text
+    if data.isascii():
+        if codec.startswith("iso2022_jp"):
+            return _iso_2022_jp(data)
+        if codec not in _STATEFUL:
+            return None if _ESCAPES.search(data) else data.decode("ascii")
+    elif codec not in _MULTIBYTE and (text := _strict(data, "utf-8")) is not None:
+        return text  # what can be read as UTF-8 makes no sense in a charset of one byte, or of seven bits
+    elif codec in _SEVEN_BIT:
+        return None
     return _strict(data, codec)
-
-
-_STATEFUL = frozenset(
-    {"utf-7", "hz", "iso2022_kr", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"}
-)
 
 
 def _undeclared(data: bytes, codec: str | None, hinted: Hints) -> str:
@@ -162,13 +168,14 @@ def _undeclared(data: bytes, codec: str | None, hinted: Hints) -> str:
         return text
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace")
-    if codec and _mostly(data, codec):
+    if codec == "cp1252" and (text := _like_browsers(data)) is not None:
+        return text
+    if codec and codec not in _SEVEN_BIT and _mostly(data, codec):
         return data.decode(codec, "replace")
-    for hint in hinted():
+    for hint in (*_OF_LANGUAGE["ja"], *hinted()) if codec and codec.startswith("iso2022_jp") else hinted():
         if (text := _strict(data, hint)) is not None:
             return text
-    guess = _guess(data)
-    return data.decode(guess, "replace") if guess else data.decode("latin-1")
+    return data.decode(_guess(data) or "cp1252", "replace")
 
 
 def _strict(data: bytes, codec: str) -> str | None:
@@ -176,6 +183,13 @@ def _strict(data: bytes, codec: str) -> str | None:
         return data.decode(codec)
     except (UnicodeError, ValueError):
         return None
+
+
+def _like_browsers(data: bytes) -> str | None:
+    """Western text that was declared as such: the five bytes without a character become nothing."""
+    if len(_UNUSED.findall(data)) * 20 > len(_HIGH.findall(data)):
+        return None
+    return _UNUSED.sub(b"", data).decode("cp1252")
 
 
 def _mostly(data: bytes, codec: str) -> bool:
@@ -189,8 +203,6 @@ def _iso_2022_jp(data: bytes) -> str:
     for codec, escaped in (("iso2022_jp_ext", data), ("iso2022_jp_3", data.replace(b"\x1b$B", b"\x1b$(O"))):
         if (text := _strict(escaped, codec)) is not None:
             return text
-    if not data.isascii() and (text := _strict(data, "cp932")) is not None:
-        return text
     return data.decode("iso2022_jp_ext", "replace")
 
 

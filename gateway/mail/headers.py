@@ -19,7 +19,7 @@ _WELL_KNOWN = re.compile(
     rb"|Received|Return-Path|DKIM-Signature|User-Agent|X-[!-9;-~]+)[!-9;-~]*[ \t]*:",
     re.IGNORECASE,
 )
-_FOLD = re.compile(r"[\r\n]+[ \t]*")
+_FOLD = re.compile(r"\r*\n[ \t\r\n]*")
 _WORD = re.compile(r"=\?([\w.:+-]+)(?:\*[\w-]*)?\?([bBqQ])\?([^?]*(?:\?[^=?][^?]*){0,8})\?=")
 _UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -87,18 +87,21 @@ def _past_limits(header: Header, field_bytes: int, header_bytes: int) -> str:
 
 
 def unfold(value: bytes, hinted: Hints = no_hints) -> str:
-    """A field's value as one line of text; encoded words stay as they are."""
-    text = value.decode("ascii") if value.isascii() else charsets.decode(value, None, hinted)
-    if "\n" in text or "\r" in text:
+    """A field's value as one line of text; encoded words stay as they are.
+
+    hinted: codecs to try for bytes that are neither ASCII nor UTF-8. The text is free of CR, LF, NUL, other controls
+    and lone surrogates.
+    """
+    plain = value.isascii() and b"\x1b" not in value  # ESC: ISO-2022-JP without an encoded word around it
+    text = value.decode("ascii") if plain else charsets.decode(value, None, hinted)
+    if "\n" in text:
         text = _FOLD.sub(" ", text.strip("\r\n"))
-    return text.strip()
+    return one_line(text.strip())
 
 
 def decode(value: bytes, hinted: Hints = no_hints) -> str:
-    """A field's value as people read it: unfolded, encoded words decoded (RFC 2047), without control characters."""
-    if b"\x1b" in value:  # ISO-2022-JP as it is, without an encoded word around it
-        return one_line(unfold(charsets.decode(value).encode()))
-    return one_line(decode_words(unfold(value, hinted)))
+    """A field's value as people read it: unfolded, encoded words decoded (RFC 2047)."""
+    return decode_words(unfold(value, hinted))
 
 
 def one_line(text: str) -> str:
@@ -114,26 +117,26 @@ def decode_words(text: str) -> str:
     if "=?" not in text:
         return text
     pieces: list[str] = []
-    words: list[tuple[str, str, str]] = []  # adjacent words of one charset: characters may be split between them
+    run: list[tuple[str, str, str]] = []  # adjacent words of one charset: characters may be split between them
     end = 0
     for match in _WORD.finditer(text):
         between = text[end : match.start()]
+        charset = match[1].lower()
+        if run and (between.strip() or charset != run[-1][0]):
+            pieces.append(_decode_run(run))
+            run.clear()
         # §6.2: white space between adjacent encoded words is not shown.
-        if between.strip() or (words and match[1].lower() != words[-1][0]) or not words:
-            pieces.append(_decode_run(words))
-            if between.strip() or not words:
-                pieces.append(between)
-            words = []
-        words.append((match[1].lower(), match[2].lower(), match[3]))
+        if end == 0 or between.strip():
+            pieces.append(between)
+        run.append((charset, match[2].lower(), match[3]))
         end = match.end()
-    pieces.append(_decode_run(words))
+    if run:
+        pieces.append(_decode_run(run))
     pieces.append(text[end:])
-    return "".join(pieces)
+    return one_line("".join(pieces))
 
 
 def _decode_run(words: list[tuple[str, str, str]]) -> str:
-    if not words:
-        return ""
     data: list[bytes] = []
     carried = ""  # base64 that was cut in the middle of a group of four
     for _, encoding, content in words:

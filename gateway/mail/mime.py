@@ -40,6 +40,19 @@ class Part:
         """Whether the multipart that the part is directly in has this type."""
         return self.container is not None and self.container.content_type == content_type
 
+    def is_alternative(self) -> bool:
+        """Whether the part is, at whatever depth, one of several ways to say the same."""
+        container = self.container
+        while container is not None and container.content_type != "multipart/alternative":
+            container = container.container
+        return container is not None and len(container.children) > 1
+
+    def is_root_of_related(self) -> bool:
+        """Whether this is the document of a multipart/related (RFC 2387); the other parts are what it shows."""
+        documents = ("text/html", "text/plain", "multipart/")
+        siblings = self.container.children if self.container else []
+        return next((part for part in siblings if part.content_type.startswith(documents)), None) is self
+
 
 def leaves(raw: bytes, root: headers.Header, hinted: Hints, defects: list[str]) -> list[Part]:
     """The parts of a mail that are not containers, in order. What is odd is added to `defects`.

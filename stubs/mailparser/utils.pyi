@@ -1,0 +1,3 @@
+def get_addresses(
+    raw_header: str | None, *, defects: list[dict[str, object]] | None = None, decode_names: bool = False
+) -> list[tuple[str, str]]: ...
