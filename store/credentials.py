@@ -53,12 +53,14 @@ def key_fingerprints() -> dict[int, str]:
     return dict(sql("SELECT key_id, fingerprint FROM signing_key").fetchall())
 
 
-def remember_key(key_id: int, fingerprint: str, now: datetime) -> None:
-    """Note a key id that is used from now on; the first fingerprint stays."""
-    sql(
-        "INSERT INTO signing_key (key_id, fingerprint, first_used_at) VALUES (?, ?, ?) ON CONFLICT (key_id) DO NOTHING",
-        (key_id, fingerprint, to_ms(now)),
-    )
+def remember_keys(fingerprints: dict[int, str], now: datetime) -> None:
+    """Note key ids that are used from now on; the first fingerprint of an id stays."""
+    for key_id, fingerprint in fingerprints.items():
+        sql(
+            "INSERT INTO signing_key (key_id, fingerprint, first_used_at) VALUES (?, ?, ?)"
+            " ON CONFLICT (key_id) DO NOTHING",
+            (key_id, fingerprint, to_ms(now)),
+        )
 
 
 def has_participants() -> bool:

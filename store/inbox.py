@@ -132,19 +132,33 @@ def claim(now: datetime, worker: str, lease: timedelta) -> Kept | None:
     return _kept(row)
 
 
+def record(kept: Kept, result: Result) -> None:
+    """Write what a claimed mail came to in one case. Raises LeaseLost; then the whole job must be taken back."""
+    mine = sql(
+        "SELECT 1 FROM inbox WHERE id = ? AND attempts = ? AND state = 'claimed'", (kept.id, kept.attempts)
+    ).fetchone()
+    if mine is None:
+        raise LeaseLost
+    _write(kept.id, result)
+
+
 def finish(kept: Kept, results: Iterable[Result]) -> None:
-    """Write what a claimed mail came to. Raises LeaseLost; then the whole job must be taken back."""
+    """Write what a claimed mail came to, case by case and as a whole. Raises LeaseLost, as `record` does."""
     results = list(results)
-    main = min(results, key=lambda result: _ORDER[result.outcome])
     for result in results:
-        sql(
-            "INSERT INTO inbox_result (inbox_id, case_id, participant_id, outcome, reason, message_id)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (inbox_id, case_id) DO UPDATE SET"
-            " participant_id = excluded.participant_id, outcome = excluded.outcome, reason = excluded.reason,"
-            " message_id = excluded.message_id",
-            (kept.id, result.case_id, result.participant_id, result.outcome, result.reason, result.message_id),
-        )
+        _write(kept.id, result)
+    main = min(results, key=lambda result: _ORDER[result.outcome])
     _settle(kept, "done", None, main.outcome, main.reason)
+
+
+def _write(inbox_id: int, result: Result) -> None:
+    sql(
+        "INSERT INTO inbox_result (inbox_id, case_id, participant_id, outcome, reason, message_id)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (inbox_id, case_id) DO UPDATE SET"
+        " participant_id = excluded.participant_id, outcome = excluded.outcome, reason = excluded.reason,"
+        " message_id = excluded.message_id",
+        (inbox_id, result.case_id, result.participant_id, result.outcome, result.reason, result.message_id),
+    )
 
 
 _ORDER = {
@@ -229,3 +243,12 @@ def oldest_waiting() -> datetime | None:
     """When the oldest mail was kept that is not done yet."""
     row = sql("SELECT min(kept_at) FROM inbox WHERE state <> 'done' AND due_at >= 0").fetchone()
     return None if row[0] is None else from_ms(row[0])
+
+
+def end_leases(worker: str, now: datetime) -> int:
+    """End the leases of a worker that is known to be dead, so that nobody waits for them. Returns how many."""
+    ended: int = sql(
+        "UPDATE inbox SET due_at = ? WHERE state = 'claimed' AND worker = ? AND due_at > ?",
+        (to_ms(now), worker, to_ms(now)),
+    ).rowcount
+    return ended

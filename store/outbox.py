@@ -202,3 +202,12 @@ def oldest_waiting() -> datetime | None:
     """When the oldest mail was queued that is neither sent nor given up."""
     row = sql(f"SELECT min(created_at) FROM outbox WHERE state IN {_ACTIVE}").fetchone()
     return None if row[0] is None else from_ms(row[0])
+
+
+def end_leases(worker: str, now: datetime) -> int:
+    """End the leases of a worker that is known to be dead, so that nobody waits for them. Returns how many."""
+    ended: int = sql(
+        "UPDATE outbox SET due_at = ? WHERE state = 'claimed' AND worker = ? AND due_at > ?",
+        (to_ms(now), worker, to_ms(now)),
+    ).rowcount
+    return ended

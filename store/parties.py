@@ -63,6 +63,15 @@ def add_member(store_id: str, email: str, name: str, now: datetime) -> Member:
     return Member(*row)
 
 
+def insert_member(member: Member, now: datetime) -> None:
+    """Add a person of a store that is being made. The same address twice is one person."""
+    sql(
+        "INSERT INTO member (id, store_id, email, name, active, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (store_id, email) DO NOTHING",
+        (member.id, member.store_id, member.email, member.name, True, to_ms(now)),
+    )
+
+
 def remove_member(store_id: str, email: str) -> None:
     """Take a person out of a store: from now on his reply addresses post nothing. Raises NotFound."""
     if (

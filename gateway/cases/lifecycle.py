@@ -77,14 +77,14 @@ class Change:
     closed: bool = False
 
 
-def decide(case: Case, act: Act, by: Role, now: datetime) -> Change:
-    """Apply one act to a case. Raises NotAllowed. The case's version is the store's business and stays."""
+def decide(case: Case, act: Act, by: Role, now: datetime, *, messages: int = 1) -> Change:
+    """Apply one act to a case. messages: how many a reply adds. Raises NotAllowed. The version stays."""
     target = LAW[act][case.status]
     if isinstance(target, Refusal):
         raise NotAllowed(target.text)
     after = replace(case, status=target, updated_at=now)
     if act in _REPLIES:
-        after = _with_message(after, by, now)
+        after = _with_messages(after, by, now, messages)
     if target == case.status:
         return Change(after, None)
     if target is Status.CLOSED:
@@ -95,9 +95,9 @@ def decide(case: Case, act: Act, by: Role, now: datetime) -> Change:
     return Change(replace(after, last_activity_at=now), f"Case is now {_NOW[target]}")
 
 
-def _with_message(case: Case, by: Role, now: datetime) -> Case:
+def _with_messages(case: Case, by: Role, now: datetime, messages: int) -> Case:
     """A person's message moves the clocks. Who answers has read; what others write the merchant has yet to read."""
-    unread = 0 if by is Role.MERCHANT else case.unread_count + 1
+    unread = 0 if by is Role.MERCHANT else case.unread_count + messages
     return replace(case, last_message_at=now, last_message_by=by, last_activity_at=now, unread_count=unread)
 
 

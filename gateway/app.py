@@ -1,0 +1,132 @@
+"""The composition root: what a process is made of, built from the settings. Nothing here listens yet."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from huey import Huey
+
+from gateway import keys
+from gateway.config import Config
+from gateway.desk import Desk
+from gateway.errors import Invalid, Problem
+from gateway.inbound.admit import Admission
+from gateway.inbound.keep import Intake
+from gateway.inbound.process import Processor
+from gateway.outbound.compose import Composer
+from gateway.outbound.dispatch import Dispatcher
+from gateway.outbound.relay import Relay
+from gateway.rendering import Renderer
+from store import idempotency, inbox, migrations, outbox
+from store.database import Database
+from store.files import Files
+from tasks.jobs import Jobs, declare
+from tasks.queue import Bell, make_queue
+
+STUCK_INBOX = timedelta(minutes=15)
+STUCK_OUTBOX = timedelta(minutes=10)
+
+
+def utc_now() -> datetime:
+    """The clock of real processes; tests hand in their own."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that works in one process, built and ready, nothing of it listening yet."""
+
+    config: Config
+    database: Database
+    files: Files
+    secrets: keys.Secrets
+    admission: Admission
+    intake: Intake
+    desk: Desk
+    processor: Processor
+    dispatcher: Dispatcher
+    jobs: Jobs
+    bell: Bell
+    queue: Huey
+    stopping: threading.Event
+    now: Callable[[], datetime]
+
+    def problems(self) -> list[str]:
+        """Why this process is not ready, in words for the operator; empty when it is. Blocks."""
+        found = []
+        if not self.database.healthy:
+            found.append("the database does not take changes")
+            return found
+        if self.admission.closed is not None:
+            found.append(self.admission.closed.text)
+        now = self.now()
+        oldest_in, oldest_out = inbox.oldest_waiting(), outbox.oldest_waiting()
+        if oldest_in is not None and now - oldest_in > STUCK_INBOX:
+            found.append(f"a mail waits since {oldest_in.isoformat()} to be processed: casegate inbox list")
+        if oldest_out is not None and now - oldest_out > STUCK_OUTBOX:
+            found.append(f"a mail waits since {oldest_out.isoformat()} to be sent: casegate outbox list")
+        found += [f"relay {name} does not work" for name in self.dispatcher.troubled()]
+        return found
+
+
+def open_store(config: Config, *, migrate: bool) -> tuple[Database, Files]:
+    """Open the database and the folder of files. Raises Invalid when the schema is not up to date."""
+    os.umask(0o077)  # mail is private
+    try:
+        config.gateway.data_dir.mkdir(parents=True, exist_ok=True)
+        files = Files(config.files_dir)
+        files.open()
+    except OSError as error:
+        raise Invalid((Problem("gateway.data_dir", f"cannot be used: {error}"),)) from error
+    database = Database(config.database_url)
+    database.bind()
+    if migrate:
+        migrations.apply()
+    elif pending := migrations.pending():
+        raise Invalid((Problem("database.url", f"the schema lacks {', '.join(pending)}: run `casegate migrate`"),))
+    database.open()
+    return database, files
+
+
+def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime] = utc_now) -> Parts:
+    """Build all parts. run: the embedded all-in-one, which migrates and makes missing secrets. Raises Invalid."""
+    database, files = open_store(config, migrate=run)
+    secrets = keys.load(config, database, may_make=run, now=now())
+    bell, stopping = Bell(), threading.Event()
+    # The doors ring for jobs that are declared only after what they work with is built.
+    wakes: dict[str, Callable[[], None]] = {}
+    composer = Composer(config, secrets.keyring, Renderer())
+    desk = Desk(
+        database,
+        files,
+        composer,
+        reply_domain=config.mail.reply_domain,
+        support_name=config.support.name,
+        now=now,
+        wake=lambda: wakes["outbox"](),
+    )
+    admission = Admission(
+        secrets.keyring,
+        reply_domain=config.mail.reply_domain,
+        from_address=config.from_address,
+        known_key_ids=secrets.known_key_ids,
+    )
+    intake = Intake(admission, database, files, now=now, wake=lambda: wakes["inbox"]())
+    processor = Processor(desk, database, files, loop_headers=secrets.keyring.loop_headers(), worker=worker, now=now)
+    relays = [Relay(relay.url.get_secret_value(), local_hostname=config.mail.reply_domain) for relay in config.relay]
+    dispatcher = Dispatcher(database, relays, worker=worker, now=now, wake=lambda: wakes["outbox"]())
+    queue = make_queue(config.queue_url)
+    jobs = declare(queue, processor, dispatcher, lambda: tidy(database, now()), stopping.is_set)
+    wakes["outbox"] = lambda: bell.ring(jobs.dispatch_outbox)
+    wakes["inbox"] = lambda: bell.ring(jobs.process_inbox)
+    return Parts(
+        config, database, files, secrets, admission, intake, desk, processor, dispatcher, jobs, bell, queue, stopping,
+        now,
+    )  # fmt: skip
+
+
+def tidy(database: Database, now: datetime) -> None:
+    """Forget what nobody can ask for any more."""
+    database.write(lambda: idempotency.forget_expired(now))

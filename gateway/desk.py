@@ -1,0 +1,482 @@
+"""The desk: the one place where cases are opened, answered and changed, whatever the door.
+
+Theory of operation. An operation loads what it looks at, lets the pure law decide, renders the mails, and only then
+enters one short write transaction, which checks that the case is still the one that was loaded; when somebody was
+faster, all of it is repeated. Message, trail, case, mails and the request's key commit together or not at all.
+
+Every method blocks on the database: call it from worker threads only.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+
+from gateway.cases import lifecycle, notices
+from gateway.cases.lifecycle import Act, Change
+from gateway.cases.limits import split_draft
+from gateway.cases.model import (
+    MESSAGE_CHARACTERS,
+    Actor,
+    Attachment,
+    Case,
+    CaseQuery,
+    CaseView,
+    Door,
+    Draft,
+    File,
+    Key,
+    Member,
+    Message,
+    NewCase,
+    Order,
+    Page,
+    Participant,
+    Posted,
+    Priority,
+    Role,
+    Status,
+    Store,
+)
+from gateway.cases.notices import Notice
+from gateway.errors import Conflict, Invalid, NotFound, Problem
+from gateway.outbound.compose import Composer, OutgoingMail, Scene
+from store import cases, idempotency, outbox, parties
+from store.cases import CaseFile, VersionConflict
+from store.database import Database
+from store.files import Files
+from store.identifiers import new_id
+
+T = TypeVar("T")
+
+ATTEMPTS = 3  # optimistic ones; after them the whole operation runs in the writer, where nobody can be faster
+HISTORY = 5  # earlier messages that are quoted in a mail
+_ASKED = {Status.AWAITING_CUSTOMER: Act.AWAIT_CUSTOMER, Status.OPEN: Act.REOPEN, Status.CLOSED: Act.CLOSE}
+
+log = structlog.get_logger("desk")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A case that was opened. repeated: it had been opened by the same request before, nothing was done now."""
+
+    view: CaseView
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A message that is about to be written."""
+
+    message: Message
+    participant_id: int | None = None
+    mail_id: str = ""
+    full_text: str = ""
+
+
+class Desk:
+    """Operations on cases. Its own state is only what it works with."""
+
+    def __init__(
+        self,
+        database: Database,
+        files: Files,
+        composer: Composer,
+        *,
+        reply_domain: str,
+        support_name: str,
+        now: Callable[[], datetime],
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._composer = composer
+        self._reply_domain = reply_domain
+        self._support_name = support_name
+        self._now = now
+        self._wake = wake  # tells that outgoing mail waits
+
+    # Reading
+
+    def case(self, case_id: str, actor: Actor) -> CaseView:
+        """One case. Raises NotFound."""
+        view = cases.find(case_id)
+        if view is None or not _may_see(actor, view.case):
+            raise _no_such_case()
+        return view
+
+    def cases(self, query: CaseQuery, actor: Actor) -> Page[CaseView]:
+        """A page of the cases of the actor's store (CONTRACT §5.1)."""
+        if actor.store_id is None:
+            raise NotFound("There is no such store")
+        return cases.search(actor.store_id, query)
+
+    def messages(self, case_id: str, actor: Actor, *, page: int, limit: int) -> Page[Message]:
+        """A page of a conversation, oldest first (CONTRACT §5.3). Raises NotFound."""
+        self.case(case_id, actor)
+        return cases.messages(case_id, page=page, limit=limit)
+
+    # Opening
+
+    def open_case(self, new: NewCase, actor: Actor, *, key: Key) -> Opened:
+        """Open a case as the platform describes it (CONTRACT §9).
+
+        Raises NotFound (unknown store, none described), Conflict (order not completed, order or customer of another
+        store, key used for another request), Invalid.
+        """
+        self._refuse_own_addresses(new)
+        attachments = self._keep_files(new.files)
+        return self._once(
+            key,
+            lambda: self._opening(new, actor, attachments),
+            lambda case_id: Opened(self.case(case_id, actor), repeated=True),
+        )
+
+    def _opening(
+        self, new: NewCase, actor: Actor, attachments: tuple[Attachment, ...]
+    ) -> Callable[[], tuple[Opened, str]]:
+        """Decide and render the opening. Returns the job that writes it."""
+        now = self._now()
+        known = parties.find_store(new.store_id)
+        if known is None and new.store_name is None:
+            raise NotFound(f"There is no store {new.store_id}; send `store` with its name to have it made")
+        store = known or Store(new.store_id, new.store_name or "", now)
+        staff = parties.members(store.id)
+        order = _current_order(new)
+        case = Case(
+            id=new_id("case", now), store_id=store.id, customer_id=new.customer.id, order_id=order.id,
+            subject=new.subject, status=Status.OPEN, priority=new.priority, escalated=False, unread_count=1,
+            last_message_at=now, last_message_by=Role.CUSTOMER, last_activity_at=now, closed_at=None, closed_by=None,
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        view = CaseView(case, new.customer, order)
+        message = Message(
+            id=new_id("cmsg", now), case_id=case.id, number=1, sender_type=Role.CUSTOMER, sender_id=new.customer.id,
+            sender_name=new.customer.name, body=new.body, created_at=now, attachments=attachments,
+        )  # fmt: skip
+        notify = {} if known else {address.lower(): (address, name) for address, name in new.notify}
+        newcomers = tuple(Member(new_id("mbr", now), store.id, *who) for who in notify.values())
+        people = [
+            Participant(0, case.id, Role.CUSTOMER, new.customer.email, new.customer.name, os.urandom(16)),
+            *(_as_participant(case.id, member, store) for member in (*staff, *newcomers)),
+        ]
+        scene = Scene(store, view, (message,), ())
+        mails = [self._composer.compose(notice, scene, now) for notice in notices.on_opened(people)]
+
+        def job() -> tuple[Opened, str]:
+            if known is None:
+                if not parties.add_store(store):
+                    raise VersionConflict  # made by another call meanwhile: its members get the mail
+                for member in newcomers:
+                    parties.insert_member(member, now)
+            elif parties.members(store.id) != staff:
+                raise VersionConflict
+            parties.save_customer(new.customer)
+            parties.save_order(order, new.occurred_at)
+            cases.insert(case, message_count=1)
+            ids = {person.handle: cases.insert_participant(person) for person in people}
+            cases.insert_message(message, participant_id=ids[people[0].handle], mail_id="", full_text="")
+            for mail in mails:
+                self._queue(mail, ids[mail.notice.to.handle], message.id, now)
+            log.info("case.opened", case_id=case.id, door=actor.door, mails=len(mails))
+            return Opened(view), case.id
+
+        return job
+
+    def _refuse_own_addresses(self, new: NewCase) -> None:
+        """HARDENING rule 24: a person whose address is ours would have us write to ourselves."""
+        people = [("data.customer.email", new.customer.email)]
+        people += [(f"data.store.notify.{place}.email", address) for place, (address, _) in enumerate(new.notify)]
+        problems = tuple(
+            Problem(field, f"{self._reply_domain} is this gateway's own domain; give a person's address")
+            for field, address in people
+            if address.rpartition("@")[2].lower() == self._reply_domain
+        )
+        if problems:
+            raise Invalid(problems)
+
+    # Answering
+
+    def deliver_reply(
+        self,
+        case_id: str,
+        actor: Actor,
+        draft: Draft,
+        *,
+        key: Key | None = None,
+        also: Callable[[Posted], None] | None = None,
+    ) -> Posted:
+        """Post an answer: the one way to do it, for every door.
+
+        also: runs in the same transaction, with the result; what it raises takes the posting back.
+        Raises NotFound, NotAllowed, Conflict (same key, other request) or Invalid.
+        """
+        if actor.door is not Door.MAIL and len(draft.body) > MESSAGE_CHARACTERS:
+            raise Invalid((Problem("body", f"must have at most {MESSAGE_CHARACTERS} characters"),))
+        bodies, files = split_draft(draft)
+        if not draft.body and not files:
+            raise Invalid((Problem("body", "must not be empty"),))
+        attachments = self._keep_files(files)
+        return self._once(
+            key,
+            lambda: self._answering(case_id, actor, draft, bodies, attachments),
+            lambda ids: Posted(cases.find_messages(ids.split()), repeated=True),
+            also,
+        )
+
+    def _answering(
+        self,
+        case_id: str,
+        actor: Actor,
+        draft: Draft,
+        bodies: tuple[str, ...],
+        attachments: tuple[Attachment, ...],
+    ) -> Callable[[], tuple[Posted, str]]:
+        """Decide and render an answer. Returns the job that writes it."""
+        now = self._now()
+        file = self._load(case_id, actor)
+        author = next((p for p in file.participants if p.id == actor.participant_id), None)
+        act = lifecycle.reply_act(actor.role, by_mail=actor.door is Door.MAIL)
+        change = lifecycle.decide(file.view.case, act, actor.role, now, messages=len(bodies))
+        entries = [
+            _Entry(
+                Message(
+                    id=new_id("cmsg", now), case_id=case_id, number=file.message_count + place, sender_type=actor.role,
+                    sender_id=self._author_id(actor, file, author), sender_name=self._author_name(actor, file, author),
+                    body=body, created_at=now, via=actor.via, attachments=attachments if place == 1 else (),
+                ),
+                actor.participant_id,
+                draft.mail_id,
+                draft.full_text if place == 1 else "",
+            )
+            for place, body in enumerate(bodies, 1)
+        ]  # fmt: skip
+        told = notices.on_reply(file.participants, actor.role, actor.participant_id)
+        write = self._changing(file, change, entries, told, now)
+        posted = Posted(tuple(entry.message for entry in entries))
+
+        def job() -> tuple[Posted, str]:
+            write()
+            # HARDENING rule 5: an id that came from an address we do not know is no part of this person's thread.
+            if author is not None and draft.mail_id and not actor.via:
+                cases.extend_thread(author, draft.mail_id, sent_by_him=True)
+            return posted, " ".join(message.id for message in posted.messages)
+
+        return job
+
+    def _author_id(self, actor: Actor, file: CaseFile, author: Participant | None) -> str | None:
+        """What the API shows as senderId: the customer, the member, else the credential that was used."""
+        if actor.role is Role.CUSTOMER:
+            return file.view.customer.id
+        return author.member_id if author is not None else actor.id
+
+    def _author_name(self, actor: Actor, file: CaseFile, author: Participant | None) -> str:
+        """DESIGN §7: names shown for a role come from us, never from a sender's display name."""
+        if actor.role is Role.SUPPORT:
+            return self._support_name
+        if actor.role is Role.CUSTOMER:
+            return file.view.customer.name
+        return author.name if author is not None and author.name else file.store.name
+
+    # Changing
+
+    def change_case(
+        self, case_id: str, actor: Actor, *, status: Status | None = None, priority: Priority | None = None
+    ) -> CaseView:
+        """Set status and priority, both or neither (CONTRACT §5.5). Raises NotFound, NotAllowed, Invalid."""
+        if status is None and priority is None:
+            raise Invalid((Problem("", "Nothing to update"),))
+        if status is not None and status not in _ASKED:
+            raise Invalid((Problem("status", "AWAITING_MERCHANT is set by the system only"),))
+        return self._once(
+            None, lambda: self._setting(case_id, actor, status, priority), lambda _: self.case(case_id, actor)
+        )
+
+    def _setting(
+        self, case_id: str, actor: Actor, status: Status | None, priority: Priority | None
+    ) -> Callable[[], tuple[CaseView, str]]:
+        now = self._now()
+        file = self._load(case_id, actor)
+        before = file.view.case
+        change = Change(replace(before, updated_at=now), None)
+        if status is not None:
+            change = lifecycle.decide(before, _ASKED[status], actor.role, now)
+        if priority is not None:
+            change = replace(change, case=replace(change.case, priority=priority))
+        told: tuple[Notice, ...] = ()
+        if change.closed:
+            told = notices.on_closed(file.participants)
+        elif change.reopened:
+            told = notices.on_reopened(file.participants, actor.role)
+        if replace(change.case, updated_at=before.updated_at) == before:
+            return lambda: (file.view, case_id)  # it is as asked already
+        write = self._changing(file, change, [], told, now)
+        after = replace(file.view, case=replace(change.case, version=before.version + 1))
+
+        def job() -> tuple[CaseView, str]:
+            write()
+            return after, case_id
+
+        return job
+
+    def mark_read(self, case_id: str, actor: Actor) -> CaseView:
+        """The merchant has seen everything (CONTRACT §5.6). Raises NotFound."""
+
+        def attempt() -> Callable[[], tuple[CaseView, str]]:
+            file = self._load(case_id, actor)
+            case = replace(file.view.case, unread_count=0)
+
+            def job() -> tuple[CaseView, str]:
+                if case != file.view.case:
+                    cases.update(case, file.message_count)
+                return replace(file.view, case=case), case_id
+
+            return job
+
+        return self._once(None, attempt, lambda _: self.case(case_id, actor))
+
+    # What all operations share
+
+    def _once(
+        self,
+        key: Key | None,
+        attempt: Callable[[], Callable[[], tuple[T, str]]],
+        repeat: Callable[[str], T],
+        also: Callable[[T], None] | None = None,
+    ) -> T:
+        """Decide outside the transaction, write inside it, again when somebody was faster; once for each key.
+
+        attempt: loads, decides and renders; what it returns writes, and tells the result and the text under which a
+        repeated request finds it again. repeat: the result from that text.
+        """
+
+        def transaction(job: Callable[[], tuple[T, str]] | None) -> T:
+            found = idempotency.find(key, self._now()) if key is not None else None
+            if found is not None:
+                result = repeat(found)
+            else:
+                result, text = (job or attempt())()
+                if key is not None:
+                    idempotency.remember(key, text, self._now())
+            if also is not None:
+                also(result)
+            return result
+
+        for _ in range(ATTEMPTS):
+            if key is not None and also is None:
+                found = idempotency.find(key, self._now())
+                if found is not None:
+                    return repeat(found)
+            job = attempt()
+            try:
+                return self._database.write(lambda job=job: transaction(job), then=self._wake)  # type: ignore[misc]
+            except VersionConflict:
+                continue
+        return self._database.write(lambda: transaction(None), then=self._wake)
+
+    def _load(self, case_id: str, actor: Actor) -> CaseFile:
+        file = cases.load(case_id)
+        if file is None or not _may_see(actor, file.view.case):
+            raise _no_such_case()
+        known = {person.member_id for person in file.participants}
+        newcomers = tuple(
+            _as_participant(case_id, member, file.store)
+            for member in parties.members(file.store.id)
+            if member.id not in known
+        )
+        return replace(file, participants=file.participants + newcomers) if newcomers else file
+
+    def _changing(
+        self, file: CaseFile, change: Change, entries: list[_Entry], told: Sequence[Notice], now: datetime
+    ) -> Callable[[], None]:
+        """Render the mails of a change. Returns what writes it: messages, trail, case, mails, threads."""
+        entries = list(entries)
+        case = change.case
+        if change.trail is not None:
+            number = file.message_count + len(entries) + 1
+            entries.append(_Entry(_trail(case, number, change.trail, now)))
+        new = tuple(entry.message for entry in entries)
+        earlier = cases.last_messages(case.id, HISTORY) if told else ()
+        scene = Scene(file.store, replace(file.view, case=case), new, earlier)
+        mails = [self._composer.compose(notice, scene, now) for notice in told]
+        message_id = entries[0].message.id if entries else None
+
+        def write() -> None:
+            cases.update(case, file.message_count + len(entries))
+            for entry in entries:
+                cases.insert_message(
+                    entry.message,
+                    participant_id=entry.participant_id,
+                    mail_id=entry.mail_id,
+                    full_text=entry.full_text,
+                )
+            for mail in mails:
+                # Who joined the store after the case was opened becomes a participant with the first mail to him.
+                participant_id = mail.notice.to.id or cases.insert_participant(mail.notice.to)
+                self._queue(mail, participant_id, message_id, now)
+            log.info("case.changed", case_id=case.id, status=case.status, messages=len(entries), mails=len(mails))
+
+        return write
+
+    def _queue(self, mail: OutgoingMail, participant_id: int, message_id: str | None, now: datetime) -> None:
+        """Write one outgoing mail, and note it in its recipient's thread. Runs in the writer."""
+        person = replace(mail.notice.to, id=participant_id)
+        cases.extend_thread(person, mail.rfc_message_id)
+        outbox.insert(
+            outbox.NewMail(
+                handle=mail.handle, case_id=person.case_id, participant_id=participant_id,
+                generation=person.generation, message_id=message_id, template=mail.notice.template,
+                recipient=person.address, envelope_from=mail.envelope_from, rfc_message_id=mail.rfc_message_id,
+                subject=mail.subject, data=mail.data,
+            ),
+            now,
+        )  # fmt: skip
+
+    def _keep_files(self, files: Sequence[File]) -> tuple[Attachment, ...]:
+        """Bytes before rows (DESIGN §4)."""
+        now = self._now()
+        return tuple(
+            Attachment(new_id("catt", now), file.filename, file.mime_type, len(file.data), self._files.put(file.data))
+            for file in files
+        )
+
+
+def _may_see(actor: Actor, case: Case) -> bool:
+    return actor.store_id is None or actor.store_id == case.store_id
+
+
+def _no_such_case() -> NotFound:
+    return NotFound("There is no such case")
+
+
+def _as_participant(case_id: str, member: Member, store: Store) -> Participant:
+    name = member.name or store.name
+    return Participant(0, case_id, Role.MERCHANT, member.email, name, os.urandom(16), member_id=member.id)
+
+
+def _trail(case: Case, number: int, text: str, now: datetime) -> Message:
+    return Message(
+        id=new_id("cmsg", now), case_id=case.id, number=number, sender_type=Role.SYSTEM, sender_id=None,
+        sender_name="", body=text, created_at=now,
+    )  # fmt: skip
+
+
+def _current_order(new: NewCase) -> Order:
+    """The order as the newest event describes it. Raises Conflict when no case may be opened on it."""
+    found = parties.find_order(new.order.id)
+    order = new.order
+    if found is not None:
+        stored, status_at = found
+        if stored.store_id != new.store_id:
+            raise Conflict(f"order {new.order.id} belongs to another store")
+        if status_at > new.occurred_at:
+            order = stored
+    customer = parties.find_customer(new.customer.id)
+    if customer is not None and customer.store_id != new.store_id:
+        raise Conflict(f"customer {new.customer.id} belongs to another store")
+    if order.status != "COMPLETED" and not new.allow_any_order_status:
+        raise Conflict(f"order {order.id} is {order.status}; a case can be opened on a COMPLETED order")
+    return order

@@ -1,0 +1,99 @@
+"""Where signing keys and hook secrets come from: the settings, else files in `data_dir` (HARDENING rule 1).
+
+Only `run` on a database that made no reply address yet makes secrets. The database keeps a fingerprint of every key id
+ever used: a key that is missing or differs stops the start, since every reply address signed with it would bounce.
+"""
+
+import base64
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gateway.config import Config
+from gateway.errors import Invalid, Problem
+from gateway.signing import SECRET_BYTES, Keyring, fingerprint
+from store import credentials
+from store.database import Database
+
+_KEYS_FILE = "token_keys"
+_HOOKS_FILE = "hook_secret"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What this process signs and verifies with. known_key_ids: every key id that this installation ever used."""
+
+    keyring: Keyring
+    known_key_ids: frozenset[int]
+    hook_secrets: tuple[str, ...]
+
+
+def load(config: Config, database: Database, *, may_make: bool, now: datetime) -> Secrets:
+    """Load the secrets and note new keys in the database. may_make: this is `run`. Raises Invalid with what to do."""
+    folder = config.gateway.data_dir / "secrets"
+    make = may_make and not credentials.has_participants()
+    key_lines = tuple(key.get_secret_value() for key in config.tokens.keys) or _lines(folder / _KEYS_FILE)
+    if not key_lines:
+        key_lines = _made(
+            make,
+            folder / _KEYS_FILE,
+            "1:" + base64.b64encode(os.urandom(SECRET_BYTES)).decode(),
+            "tokens.keys",
+            "there is no key to sign reply addresses with, but mails were sent with one: restore it here or in",
+        )
+    hook_secrets = tuple(secret.get_secret_value() for secret in config.hooks.secrets) or _lines(folder / _HOOKS_FILE)
+    if not hook_secrets:
+        hook_secrets = _made(
+            make,
+            folder / _HOOKS_FILE,
+            "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+            "hooks.secrets",
+            "there is no secret to check hook calls with: set it here or in",
+        )
+    loaded = {int(key_id): base64.b64decode(text) for key_id, _, text in (line.partition(":") for line in key_lines)}
+    known = _check(loaded)
+    new = loaded.keys() - known
+    if new:
+        database.write(lambda: credentials.remember_keys({i: fingerprint(loaded[i]) for i in new}, now))
+    current = int(key_lines[-1].partition(":")[0])
+    return Secrets(Keyring(loaded, current), frozenset(loaded.keys() | known), hook_secrets)
+
+
+def _check(loaded: dict[int, bytes]) -> frozenset[int]:
+    """The key ids that the database knows. Raises Invalid when one is missing or another key stands under its id."""
+    problems = []
+    known = credentials.key_fingerprints()
+    for key_id, mark in known.items():
+        if key_id not in loaded:
+            problems.append(Problem("tokens.keys", f"key {key_id} is missing, but mails were sent with it: restore it"))
+        elif fingerprint(loaded[key_id]) != mark:
+            problems.append(
+                Problem(
+                    "tokens.keys",
+                    f"key {key_id} is another one than mails were sent with: restore it, or give the new key a new id",
+                )
+            )
+    if problems:
+        raise Invalid(tuple(problems))
+    return frozenset(known)
+
+
+def _made(make: bool, path: Path, line: str, field: str, trouble: str) -> tuple[str, ...]:
+    """A new secret, kept in a file that only we can read; or Invalid when none may be made."""
+    if not make:
+        raise Invalid((Problem(field, f"{trouble} {path}"),))
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return (line,)
+
+
+def _lines(path: Path) -> tuple[str, ...]:
+    if not path.exists():
+        return ()
+    return tuple(line.strip() for line in path.read_text().splitlines() if line.strip())

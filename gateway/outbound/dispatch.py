@@ -1,0 +1,181 @@
+"""Send what the outbox holds: claim with a lease, hand to a relay, write the answer (DESIGN §4, HARDENING rule 9).
+
+Sending runs on an event loop in a thread of its own, so that connections to the relays are kept between two wakes.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import structlog
+
+from gateway.outbound.relay import Answer, Outcome, Relay
+from store import outbox
+from store.database import Database
+from store.outbox import LeaseLost, Outgoing
+
+LEASE = timedelta(minutes=5)
+DEADLINE = LEASE - timedelta(seconds=60)  # a worker that is late must not send what another one has claimed
+SENDERS = 4  # mails on their way at the same time
+GIVE_UP = timedelta(days=3)
+BACK_OFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
+UNCLEAR_PAUSE = timedelta(minutes=10)
+RELAY_PAUSES = (5.0, 10.0, 20.0, 40.0, 60.0)  # seconds
+
+T = TypeVar("T")
+
+log = structlog.get_logger("outbound")
+
+
+@dataclass(slots=True)
+class _Route:
+    """A relay and whether it rests. paused_until: in the loop's time."""
+
+    relay: Relay
+    troubles: int = 0
+    paused_until: float = 0.0
+
+
+@dataclass(slots=True)
+class _Run:
+    """One drain: its senders, and how many mails they brought to an end."""
+
+    stopping: Callable[[], bool]
+    senders: set[asyncio.Task[None]] = field(default_factory=set)
+    done: int = 0
+
+
+class Dispatcher:
+    """Sends due mail through the first relay that works. One per process."""
+
+    def __init__(
+        self,
+        database: Database,
+        relays: Sequence[Relay],
+        *,
+        worker: str,
+        now: Callable[[], datetime],
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._routes = [_Route(relay) for relay in relays]
+        self._worker = worker
+        self._now = now
+        self._wake = wake
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="dispatch", daemon=True)
+        self._started = threading.Lock()
+
+    def drain(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Send every mail that is due. Blocks until none is left or no relay works. Returns how many were settled."""
+        return self._call(self._drain(_Run(stopping)))
+
+    def close(self) -> None:
+        """Close the kept connections and end the loop."""
+        if self._thread.is_alive():
+            self._call(self._close())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        self._loop.close()
+
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        with self._started:
+            if not self._thread.is_alive():
+                self._thread.start()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    async def _close(self) -> None:
+        for route in self._routes:
+            await route.relay.close()
+
+    async def _drain(self, run: _Run) -> int:
+        self._add_sender(run)
+        while run.senders:
+            done, _ = await asyncio.wait(run.senders, return_when=asyncio.FIRST_COMPLETED)
+            run.senders -= done
+            for sender in done:
+                sender.result()  # raises what a sender could not handle
+        return run.done
+
+    def _add_sender(self, run: _Run) -> None:
+        run.senders.add(self._loop.create_task(self._send_all(run)))
+
+    async def _send_all(self, run: _Run) -> None:
+        """Settle one mail and claim the next in one transaction, until nothing is due or no relay works."""
+        mail = await self._write(None)
+        while mail is not None:
+            if len(run.senders) < SENDERS:
+                self._add_sender(run)  # where one mail waits there may be more
+            settle, go_on = await self._deliver(mail)
+            mail = await self._write(settle, claim=go_on and not run.stopping())
+            run.done += 1
+
+    async def _write(self, settle: Callable[[], None] | None, *, claim: bool = True) -> Outgoing | None:
+        def job() -> Outgoing | None:
+            if settle is not None:
+                try:
+                    settle()
+                except LeaseLost:
+                    log.warning("outgoing.lease_lost")  # the other worker's result counts
+            return outbox.claim(self._now(), self._worker, LEASE) if claim and self._open_routes() else None
+
+        return await self._database.write_async(job)
+
+    def _open_routes(self) -> list[_Route]:
+        now = self._loop.time()
+        return [route for route in self._routes if route.paused_until <= now]
+
+    async def _deliver(self, mail: Outgoing) -> tuple[Callable[[], None], bool]:
+        """Try to hand one mail over. Returns what writes the result, and whether to go on with others."""
+        if not mail.stands:
+            log.info("outgoing.cancelled", outbox_id=mail.id)
+            return lambda: outbox.cancelled(mail, "the recipient is no longer part of the case"), True
+        if mail.unclear >= outbox.UNCLEAR_TRIES:
+            log.error("outgoing.unclear", outbox_id=mail.id, tries=mail.unclear)
+            return lambda: outbox.failed(mail, mail.relay, "given up: it is not known whether the relay took it"), True
+        text = "no relay takes mail at the moment"
+        for route in self._open_routes():
+            answer = await self._try(route, mail)
+            if answer.outcome is not Outcome.RELAY_DOWN:
+                route.troubles = 0
+                return self._settling(mail, route.relay.name, answer), True
+            self._pause(route, answer)
+            text = str(answer)
+        return lambda: outbox.give_back(mail, self._now(), text), False
+
+    async def _try(self, route: _Route, mail: Outgoing) -> Answer:
+        try:
+            async with asyncio.timeout(DEADLINE.total_seconds()):
+                return await route.relay.send(mail.envelope_from, mail.recipient, mail.data)
+        except TimeoutError:
+            return Answer(Outcome.UNCLEAR, 0, "", "the relay did not answer in time")
+
+    def _pause(self, route: _Route, answer: Answer) -> None:
+        """HARDENING rule 7: trouble of the relay is no trouble of the mail."""
+        pause = RELAY_PAUSES[min(route.troubles, len(RELAY_PAUSES) - 1)]
+        route.troubles += 1
+        route.paused_until = self._loop.time() + pause
+        self._loop.call_later(pause + 0.1, self._wake)
+        log.error("relay.paused", relay=route.relay.name, seconds=pause, answer=str(answer))
+
+    def _settling(self, mail: Outgoing, relay: str, answer: Answer) -> Callable[[], None]:
+        """What writes the relay's answer."""
+        text, now = str(answer), self._now()
+        log.info("outgoing.tried", outbox_id=mail.id, case_id=mail.case_id, outcome=answer.outcome, answer=text)
+        if answer.outcome is Outcome.SENT:
+            return lambda: outbox.sent(mail, now, relay, text)
+        if answer.outcome is Outcome.FAILED:
+            return lambda: outbox.failed(mail, relay, text)
+        if answer.outcome is Outcome.UNCLEAR:
+            return lambda: outbox.postpone(mail, now + UNCLEAR_PAUSE, relay, text, unclear=True)
+        if now - mail.created_at >= GIVE_UP:
+            return lambda: outbox.failed(mail, relay, f"given up after {GIVE_UP.days} days: {text}")
+        pause = BACK_OFF[min(mail.attempts, len(BACK_OFF)) - 1]
+        return lambda: outbox.postpone(mail, now + pause, relay, text)
+
+    def troubled(self) -> list[str]:
+        """Names of the relays that rest because they do not work."""
+        return [route.relay.name for route in self._routes if route.paused_until > self._loop.time()]

@@ -1,0 +1,226 @@
+"""A process at work: start its servers and workers, and on SIGTERM finish what is in hand within ten seconds."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from enum import Flag, auto
+from pathlib import Path
+
+import structlog
+import uvicorn
+import uvloop
+
+from gateway.app import Parts
+from gateway.config import Config
+from gateway.errors import Invalid, Problem, StorageFull, StoreUnavailable
+from gateway.inbound.server import SmtpServer
+from gateway.web.server import make_app
+from store import credentials, inbox, outbox
+from tasks.queue import QuietConsumer, make_consumer
+
+SESSION_GRACE = 4.0  # seconds for mails that are being received
+HTTP_GRACE = 3  # seconds for requests that are being answered
+WORKER_THREADS = 4
+WATCH_SECONDS = 5.0  # between two looks at the free space
+SWITCH_INTERVAL = 0.001  # seconds: the event loop gets its turn quickly while workers compute
+DISK_FAILED = 70  # exit status (EX_SOFTWARE of sysexits): the supervisor starts us again, and we look again
+
+log = structlog.get_logger("app")
+
+
+class Role(Flag):
+    """What a process does."""
+
+    SMTP = auto()
+    WEB = auto()
+    WORKER = auto()
+    RUN = SMTP | WEB | WORKER
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a process listens; None for what it does not do."""
+
+    smtp: tuple[str, int] | None
+    http: tuple[str, int] | None
+
+
+def serve(parts: Parts, role: Role, *, ready: Callable[[Listening], None] = lambda listening: None) -> int:
+    """Work until SIGTERM or SIGINT. Returns the exit status. Raises Invalid when a port is in use."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(parts, role, ready))
+
+
+async def _serve(parts: Parts, role: Role, ready: Callable[[Listening], None]) -> int:
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _end, ended, 0)
+
+    def disk_failed(_: BaseException) -> None:
+        loop.call_soon_threadsafe(_end, ended, DISK_FAILED)
+
+    parts.database.on_fatal = disk_failed
+    watch = loop.create_task(_watch(parts))
+    async with _workers(parts, role), _http(parts, role) as http, _smtp(parts, role) as smtp:
+        log.info("gateway.started", smtp=_place(smtp), http=_place(http), pid=os.getpid())
+        ready(Listening(smtp, http))
+        status = await ended
+        log.info("gateway.stopping")
+        parts.stopping.set()
+    watch.cancel()
+    await asyncio.to_thread(_close, parts)
+    log.info("gateway.stopped", status=status)
+    return status
+
+
+def _end(ended: asyncio.Future[int], status: int) -> None:
+    if not ended.done():
+        ended.set_result(status)
+
+
+def _place(address: tuple[str, int] | None) -> str | None:
+    return None if address is None else f"{address[0]}:{address[1]}"
+
+
+def _close(parts: Parts) -> None:
+    parts.bell.stop()
+    parts.dispatcher.close()
+    parts.database.close()
+
+
+async def _watch(parts: Parts) -> None:
+    """Close the mail door while nothing could be kept (HARDENING rule 2)."""
+    floor = parts.config.gateway.free_space_floor
+    while True:
+        free = await asyncio.to_thread(parts.files.free_space)
+        if not parts.database.healthy:
+            parts.admission.closed = StoreUnavailable("Mail cannot be stored at the moment; please try again later")
+        elif free < floor:
+            parts.admission.closed = StorageFull("There is no room for mail at the moment; please try again later")
+            log.error("disk.full", free=free, floor=floor)
+        else:
+            parts.admission.closed = None
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+@asynccontextmanager
+async def _workers(parts: Parts, role: Role) -> AsyncIterator[None]:
+    """The consumer of wakes. Other roles ring only. It stops last, so that what the doors took is on its way."""
+    parts.bell.start()
+    consumer: QuietConsumer | None = None
+    if Role.WORKER in role:
+        consumer = make_consumer(parts.queue, WORKER_THREADS)
+        consumer.start()
+        parts.bell.ring(parts.jobs.process_inbox)  # what was left behind is due now
+        parts.bell.ring(parts.jobs.dispatch_outbox)
+    try:
+        yield
+    finally:
+        if consumer is not None:
+            await asyncio.to_thread(consumer.stop, graceful=True)
+
+
+@asynccontextmanager
+async def _smtp(parts: Parts, role: Role) -> AsyncIterator[tuple[str, int] | None]:
+    if Role.SMTP not in role:
+        yield None
+        return
+    config = parts.config
+    server = SmtpServer(parts.intake, config.smtp, hostname=config.mail.reply_domain, tls=_certificate(config))
+    host, port = _host_and_port(config.smtp.listen)
+    try:
+        port = await server.start(host, port)
+    except OSError as error:
+        raise _cannot_listen("smtp.listen", config.smtp.listen, error) from error
+    try:
+        yield host, port
+    finally:
+        await server.stop(SESSION_GRACE)
+
+
+@asynccontextmanager
+async def _http(parts: Parts, role: Role) -> AsyncIterator[tuple[str, int] | None]:
+    if Role.WEB not in role:
+        yield None
+        return
+    app = make_app(
+        parts.desk,
+        credentials.find_token,
+        hook_secrets=parts.secrets.hook_secrets,
+        problems=parts.problems,
+        now=parts.now,
+    )
+    host, port = _host_and_port(parts.config.http.listen)
+    try:
+        listener = socket.create_server((host, port), backlog=1_024)
+    except OSError as error:
+        raise _cannot_listen("http.listen", parts.config.http.listen, error) from error
+    server = _HttpServer(
+        uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=HTTP_GRACE,
+            proxy_headers=False, lifespan="on",
+        )
+    )  # fmt: skip
+    serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
+    try:
+        yield host, listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn beside other servers: signals are the business of `_serve`."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signal handlers as they are."""
+        yield
+
+
+def _host_and_port(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _cannot_listen(field: str, listen: str, error: OSError) -> Invalid:
+    return Invalid((Problem(field, f"cannot listen on {listen}: {error.strerror or error}; set another address"),))
+
+
+def _certificate(config: Config) -> ssl.SSLContext | None:
+    if config.smtp.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.smtp.tls_cert, config.smtp.tls_key)
+    except OSError as error:  # ssl.SSLError is one
+        raise Invalid((Problem("smtp.tls_cert", f"cannot be used with smtp.tls_key: {error}"),)) from error
+    return context
+
+
+@contextmanager
+def only_one(data_dir: Path) -> Iterator[None]:
+    """Hold `data_dir` for one `run`. Raises Invalid when another process has it."""
+    with (data_dir / "run.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Invalid((Problem("gateway.data_dir", f"{data_dir} is used by another running gateway"),)) from error
+        yield
+
+
+def take_over(parts: Parts) -> None:
+    """End the leases of the `run` before this one, which is dead: its mails are due now."""
+    now = parts.now()
+    count = parts.database.write(lambda: inbox.end_leases("run", now) + outbox.end_leases("run", now))
+    if count:
+        log.warning("leases.ended", count=count)

@@ -1,0 +1,55 @@
+"""What workers do: three lines a job, and the schedule in one place. Ids are not even needed: rows know what is due."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from huey import Huey, crontab
+
+from gateway.inbound.process import Processor
+from gateway.outbound.dispatch import Dispatcher
+from tasks.queue import Alone
+
+INBOX_THREADS = 2  # one works while the other waits for its commit
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Enqueue functions: calling one wakes a worker of any process."""
+
+    process_inbox: Callable[[], object]
+    dispatch_outbox: Callable[[], object]
+
+
+def declare(
+    queue: Huey,
+    processor: Processor,
+    dispatcher: Dispatcher,
+    sweep: Callable[[], object],
+    stopping: Callable[[], bool],
+) -> Jobs:
+    """Register the jobs on the queue. sweep: what is to be done every minute beside waking."""
+    inbox = Alone(lambda: processor.drain(stopping), INBOX_THREADS)
+    outbox = Alone(lambda: dispatcher.drain(stopping))
+
+    @queue.task(name="process_inbox")
+    def process_inbox() -> None:
+        inbox()
+
+    @queue.task(name="dispatch_outbox")
+    def dispatch_outbox() -> None:
+        outbox()
+
+    # DESIGN §4: whatever a lost wake left behind is found here.
+    @queue.periodic_task(crontab(minute="*"), name="sweep_inbox")
+    def sweep_inbox() -> None:
+        inbox()
+
+    @queue.periodic_task(crontab(minute="*"), name="sweep_outbox")
+    def sweep_outbox() -> None:
+        outbox()
+
+    @queue.periodic_task(crontab(minute="*"), name="sweep_rest")
+    def sweep_rest() -> None:
+        sweep()
+
+    return Jobs(process_inbox, dispatch_outbox)

@@ -1,0 +1,125 @@
+"""The queue of wakes: Huey on SQLite, whose workers hear a wake of their own process at once and poll for others."""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import structlog
+from huey import Huey
+from huey.consumer import Consumer
+from huey.storage import SqliteStorage
+
+POLL = 0.2  # seconds between looks for wakes of other processes
+REST = 0.02  # seconds between two wakes of one kind: all rings within them are one
+
+log = structlog.get_logger("queue")
+
+
+class WakingStorage(SqliteStorage):
+    """SQLite storage that tells waiting readers of this process about a new task."""
+
+    blocking = True  # `dequeue` waits by itself
+
+    def __init__(self, *args: object, **options: object) -> None:
+        self._arrived = threading.Condition()
+        self._enqueued = 0
+        super().__init__(*args, **options)
+
+    def enqueue(self, data: bytes, priority: float | None = None) -> None:
+        """Add a task and wake one reader."""
+        super().enqueue(data, priority)
+        with self._arrived:
+            self._enqueued += 1
+            self._arrived.notify()
+
+    def dequeue(self) -> bytes | None:
+        """The next task, or None after `POLL` seconds without one."""
+        with self._arrived:
+            seen = self._enqueued
+        data: bytes | None = super().dequeue()
+        if data is None:
+            with self._arrived:
+                if self._enqueued == seen:
+                    self._arrived.wait(POLL)
+        return data
+
+
+def make_queue(url: str) -> Huey:
+    """The queue at `sqlite:///path`. Its file is not synced: what a power cut takes from it, the sweep finds again."""
+    path = urlsplit(url).path[1:]
+    return Huey("casegate", results=False, storage_class=WakingStorage, filename=path, fsync=False)
+
+
+class QuietConsumer(Consumer):
+    """A consumer for a process that has its own signal handling."""
+
+    def _set_signal_handlers(self) -> None:
+        """Huey would take SIGTERM away from the servers of this process."""
+
+
+def make_consumer(queue: Huey, workers: int) -> QuietConsumer:
+    """A consumer whose threads run in this process after `start()` and end with `stop(graceful=True)`."""
+    return QuietConsumer(queue, workers=workers, periodic=True, scheduler_interval=1, shutdown_timeout=8)
+
+
+class Bell:
+    """Turns rings into tasks. Ringing is cheap, never blocks and never fails; a ring that gets lost costs a minute."""
+
+    def __init__(self) -> None:
+        self._rung: dict[Callable[[], object], None] = {}
+        self._changed = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._serve, name="bell", daemon=True)
+
+    def start(self) -> None:
+        """Begin to enqueue."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Enqueue what was rung, then end."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def ring(self, enqueue: Callable[[], object]) -> None:
+        """Have that task enqueued soon; rings for the same task before that are one."""
+        with self._changed:
+            self._rung[enqueue] = None
+            self._changed.notify()
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._rung or self._ended)
+                rung, self._rung = list(self._rung), {}
+                if not rung:
+                    return
+            for enqueue in rung:
+                try:
+                    enqueue()
+                except (sqlite3.Error, OSError) as error:
+                    log.error("queue.wake_lost", error=str(error))  # the sweep of the next minute finds the rows
+            with self._changed:
+                self._changed.wait_for(lambda: self._ended, REST)
+
+
+class Alone:
+    """Runs a piece of work in few threads at once; a call while they are busy makes one of them start over."""
+
+    def __init__(self, work: Callable[[], object], at_once: int = 1) -> None:
+        self._work = work
+        self._places = threading.Semaphore(at_once)
+        self._called = False
+
+    def __call__(self) -> None:
+        """Work until nobody has called meanwhile, or leave it to those who are at it."""
+        self._called = True
+        while self._called and self._places.acquire(blocking=False):
+            try:
+                self._called = False
+                self._work()
+            finally:
+                self._places.release()
