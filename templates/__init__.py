@@ -1,0 +1,1 @@
+"""What people read: words and looks of mails and pages, as package data."""

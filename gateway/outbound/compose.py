@@ -1,0 +1,250 @@
+"""From a notice to a finished mail: words, headers that thread, reply address, envelope sender (DESIGN §4)."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from itertools import chain
+
+from gateway.cases.model import Audience, CaseView, Message, Participant, Role, Store
+from gateway.cases.notices import Notice
+from gateway.config import Config
+from gateway.mail.classify import LOOP_HEADER
+from gateway.mail.quotes import MARKER
+from gateway.outbound import mime
+from gateway.rendering import Renderer, ShownFile, ShownMessage, amount, date, size
+from gateway.signing import HANDLE_BYTES, Keyring, Purpose
+
+_HISTORY_CHARACTERS = 1_000  # of each earlier message; the new ones are never cut
+_NAME_CHARACTERS = 60
+_EXCERPT_CHARACTERS = 120
+_REFERENCES_BYTES = 1_000  # relays refuse mail whose References grew without end
+
+#: What a received id must look like to be repeated in our headers; two of the longest fit into References.
+_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a mail may tell: the case as it will be after the change, its store, and its conversation.
+
+    new: the messages that are being posted by this change, in order (empty when only the status changes).
+    earlier: the last messages before them that the customer may see, oldest first.
+    """
+
+    store: Store
+    view: CaseView
+    new: tuple[Message, ...]
+    earlier: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMail:
+    """A finished mail; its bytes never change again.
+
+    handle: 16 random bytes that the bounce address holds. envelope_from: the signed bounce address.
+    rfc_message_id: without angle brackets. data: the whole mail, CRLF line ends, not dot-stuffed.
+    """
+
+    notice: Notice
+    handle: bytes
+    envelope_from: str
+    rfc_message_id: str
+    subject: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """How the sides of a case are called: by us, never by what somebody wrote into his From."""
+
+    customer: str
+    store: str
+    support: str
+
+    def of(self, message: Message) -> str:
+        """Who wrote a message: "" for somebody whom we do not know, and for the system."""
+        if message.via:
+            return ""
+        by_role = {Role.CUSTOMER: self.customer, Role.MERCHANT: self.store, Role.SUPPORT: self.support}
+        return by_role.get(message.sender_type, "")
+
+
+class Composer:
+    """Makes mails; has no state but the settings, the keys and the compiled templates."""
+
+    def __init__(
+        self,
+        config: Config,
+        keyring: Keyring,
+        renderer: Renderer,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._config = config
+        self._keyring = keyring
+        self._renderer = renderer
+        self._random_bytes = random_bytes
+        self._domain = config.mail.reply_domain
+        self._brand = mime.clean(config.mail.from_name)
+        self._support = mime.clean(config.support.name)
+        self._loop_field = f"{LOOP_HEADER}: {keyring.loop_header()}"
+
+    def compose(self, notice: Notice, scene: Scene, now: datetime) -> OutgoingMail:
+        """Render and assemble one mail. now: aware; becomes the Date."""
+        person = notice.to
+        names = self._names(scene)
+        handle = self._random_bytes(HANDLE_BYTES)
+        message_id = self._keyring.message_id(handle, person.handle, self._domain)
+        rendered = self._renderer.mail(notice.template, self._context(notice, scene, names))
+        thread = thread_ids(person)
+        subject = _subject(rendered.subject, answers=bool(person.reference_ids or person.last_sent_id))
+        reply_address = f"reply+{self._keyring.token(Purpose.REPLY, person.handle, person.generation)}@{self._domain}"
+        fields = [
+            f"Date: {format_datetime(now.astimezone(UTC))}",
+            mime.mailbox("From", self._sender(person, scene, names), self._config.from_address),
+            mime.mailbox("To", self._names_of_reader(person, names), person.address),
+            mime.mailbox("Reply-To", self._reader_of_answers(person, names), reply_address),
+            mime.message_ids("Message-ID", [message_id]),
+            mime.unstructured("Subject", subject),
+        ]
+        if thread:
+            fields += [mime.message_ids("In-Reply-To", thread[-1:]), mime.message_ids("References", thread)]
+        fields.append(self._loop_field)
+        if notice.template.automatic:
+            # RFC 3834 §5: a notice is generated; `auto-replied` would claim that it answers a mail.
+            fields += ["Auto-Submitted: auto-generated", "X-Auto-Response-Suppress: All"]
+        return OutgoingMail(
+            notice=notice,
+            handle=handle,
+            envelope_from=f"bounce+{self._keyring.token(Purpose.BOUNCE, handle)}@{self._domain}",
+            rfc_message_id=message_id,
+            subject=subject,
+            data=mime.assemble(fields, rendered.text, rendered.html, handle.hex()),
+        )
+
+    def _context(self, notice: Notice, scene: Scene, names: _Names) -> dict[str, object]:
+        """What the templates of a mail about a case are told (`gateway.rendering.sample` shows it)."""
+        case, order = scene.view.case, scene.view.order
+        author = _author(scene)
+        visible = [m for m in (*scene.new, *scene.earlier) if m.sender_type is Role.SUPPORT]
+        return {
+            "language": "en",
+            "reader": notice.to.role.value,
+            "reader_name": self._names_of_reader(notice.to, names),
+            "brand": self._brand,
+            "store": names.store,
+            "customer": names.customer,
+            "support": names.support,
+            "support_joined": case.escalated or bool(visible),
+            "author": names.of(author) if author else "",
+            "closed_by": case.closed_by.value if case.closed_by else "",
+            "case_subject": case.subject,
+            "order_number": mime.clean(order.number),
+            "order_amount": amount(order.amount, mime.clean(order.currency)),
+            "order_status": mime.clean(order.status),
+            "excerpt": " ".join(author.body[: 2 * _EXCERPT_CHARACTERS].split())[:_EXCERPT_CHARACTERS] if author else "",
+            "new": [_shown(m, names) for m in scene.new if m.audience is Audience.ALL],
+            "earlier": [_shown(m, names, _HISTORY_CHARACTERS) for m in scene.earlier if m.audience is Audience.ALL],
+            "marker": MARKER,
+        }
+
+    def _names(self, scene: Scene) -> _Names:
+        return _Names(
+            customer=self._safe_name(scene.view.customer.name) or self._renderer.label("customer"),
+            store=self._safe_name(scene.store.name) or self._renderer.label("store"),
+            support=self._support,
+        )
+
+    def _safe_name(self, name: str) -> str:
+        """A name as we show it; "" for one that passes itself off as support or as us, or holds an address."""
+        name = mime.clean(name)[:_NAME_CHARACTERS].rstrip()
+        return "" if "://" in name or "@" in name or pretends(name, self._support, self._brand) else name
+
+    def _names_of_reader(self, person: Participant, names: _Names) -> str:
+        return names.customer if person.role is Role.CUSTOMER else self._safe_name(person.name)
+
+    def _sender(self, person: Participant, scene: Scene, names: _Names) -> str:
+        """The display name of From: who speaks, and through whom."""
+        author = _author(scene)
+        if author is None or author.sender_type is person.role:
+            return self._via(names.store)
+        name = names.of(author) or self._renderer.label("unknown")
+        return self._via(f"{name} ({names.store})" if author.sender_type is Role.CUSTOMER else name)
+
+    def _reader_of_answers(self, person: Participant, names: _Names) -> str:
+        """The display name of Reply-To: who reads what is answered. It stays the same for one person and case."""
+        return self._via(names.store if person.role is Role.CUSTOMER else f"{names.customer} ({names.store})")
+
+    def _via(self, name: str) -> str:
+        return self._renderer.label("via") % (name, self._brand)
+
+
+def thread_ids(person: Participant) -> list[str]:
+    """The ids for References, oldest first; the last one is answered: the person's own last mail, else the newest.
+
+    Always holds the first id of the thread; what does not fit into the limit is left out behind it (RFC 5322 §3.6.4).
+    """
+    first = next((one for one in person.reference_ids if _MESSAGE_ID.fullmatch(one)), "")
+    # Each id stands on a line of its own: angle brackets, CRLF and a blank.
+    room = _REFERENCES_BYTES - len("References: ") - (len(first) + 5) - 1
+    newest: list[str] = []
+    for one in chain([person.last_sent_id], reversed(person.reference_ids)):
+        if not _MESSAGE_ID.fullmatch(one) or one in newest:
+            continue
+        room -= len(one) + 5
+        if room < 0:
+            break
+        newest.append(one)
+    newest.reverse()
+    return newest if not first or first in newest else [first, *newest]
+
+
+def _subject(subject: str, *, answers: bool) -> str:
+    """The case's subject, with `Re: ` in front of it when the mail continues a thread: programs thread by that too."""
+    subject = mime.clean(subject)
+    return f"Re: {subject}" if answers and not subject.lower().startswith("re:") else subject
+
+
+def _author(scene: Scene) -> Message | None:
+    """The first new message that a person wrote."""
+    return next((m for m in scene.new if m.sender_type is not Role.SYSTEM and m.audience is Audience.ALL), None)
+
+
+def _shown(message: Message, names: _Names, characters: int | None = None) -> ShownMessage:
+    """A message for the templates. characters: how much of the body is shown; None shows all."""
+    return ShownMessage(
+        author=names.of(message),
+        body=message.body[:characters],
+        sent_at=date(message.created_at),
+        via=mime.clean(message.via),
+        files=tuple(ShownFile(mime.clean(f.filename), size(f.size_bytes)) for f in message.attachments),
+        trail=message.sender_type is Role.SYSTEM,
+        shortened=characters is not None and len(message.body) > characters,
+    )
+
+
+#: Letters of other scripts, and digits, that look like the Latin ones.
+_LOOKALIKES = str.maketrans("аеорстмѕуυορτα015", "aeopctmsyuoptaols")
+_OFFICIAL = re.compile("(?:support|team|customer|service|help|desk|care|staff|official|platform|the|our)+")
+
+
+@lru_cache(maxsize=4_096)
+def pretends(name: str, support: str, brand: str) -> bool:
+    """Whether somebody's name would pass for platform support or for the brand (DESIGN §7)."""
+    words, official = _letters(name), _letters(support)
+    joined = "".join(words)
+    return (
+        _OFFICIAL.fullmatch(joined) is not None
+        or joined in ("".join(official), "".join(_letters(brand)))
+        or f" {' '.join(official)} " in f" {' '.join(words)} "
+    )
+
+
+def _letters(name: str) -> list[str]:
+    """The words of a name as an eye in a hurry reads them: no accents, no case, no look-alikes."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return re.findall(r"[^\W_]+", plain.casefold().translate(_LOOKALIKES))

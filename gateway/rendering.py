@@ -1,0 +1,194 @@
+"""Templates: what people read, made from the files of the package `templates`.
+
+    mail/<name>.txt    the words of one mail, as `{% set %}` texts: subject, heading, notice, lead, answer, footer
+    mail/labels.txt    the words that all mails share
+    mail/layout.*      the one look of all mails, as text and as HTML, around the words and the conversation
+    pages/<name>.html  whole pages
+
+Everything is compiled once, when the renderer is made; a name that a template uses and nobody gives is an error.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, Template, TemplateError, select_autoescape
+from markupsafe import Markup, escape
+
+from gateway.errors import Invalid, Problem
+
+#: A web address in escaped text: `&amp;` belongs to it, other escaped characters end it, punctuation may follow it.
+_LINK = re.compile(r"https?://(?:[^\s&]|&amp;)*(?:[^\s&.,;:!?)]|&amp;)", re.IGNORECASE)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+#: Digits behind the decimal point, for the currencies where they are not two (ISO 4217).
+_EXPONENTS = {
+    currency: digits
+    for digits, currencies in (
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+        (4, "CLF UYW"),
+    )
+    for currency in currencies.split()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The words of a mail. subject: one line; text and html: with `\\n` line ends."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file as a mail lists it: its name, and its size for people."""
+
+    name: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """A message as a mail shows it.
+
+    author: our own name for who wrote it. sent_at: as `date` writes it.
+    via: the address of an author whom we do not know, "" otherwise.
+    trail: whether it records a change instead of somebody's words. shortened: whether the body is only the beginning.
+    """
+
+    author: str
+    body: str
+    sent_at: str
+    via: str = ""
+    files: tuple[ShownFile, ...] = ()
+    trail: bool = False
+    shortened: bool = False
+
+
+class Renderer:
+    """Every template, compiled. Raises Invalid with one problem for each that does not compile."""
+
+    def __init__(self, loader: BaseLoader | None = None) -> None:
+        self._environment = Environment(
+            loader=loader or PackageLoader("templates", "."),
+            autoescape=select_autoescape(enabled_extensions=("html",), default=False),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            cache_size=-1,
+        )
+        # Templates know what they are given and nothing else; collecting Jinja's own globals costs 10 µs a rendering.
+        self._environment.globals.clear()
+        self._environment.filters["prose"] = prose
+        self._templates = self._compile()
+        self._labels = self._templates["mail/labels.txt"].module
+
+    def _compile(self) -> dict[str, Template]:
+        compiled, problems = {}, []
+        for name in self._environment.list_templates(extensions=("txt", "html")):
+            try:
+                compiled[name] = self._environment.get_template(name)
+            except TemplateError as error:
+                problems.append(_problem(name, error))
+        if problems:
+            raise Invalid(tuple(problems))
+        return compiled
+
+    def mail(self, template: str, context: Mapping[str, object]) -> Rendered:
+        """One mail as text and HTML. template: a name such as `case_closed`; context: as in `sample`."""
+        words = self._templates[f"mail/{template}.txt"].make_module(dict(context))
+        everything = {**context, "words": words, "label": self._labels}
+        return Rendered(
+            str(words.__dict__["subject"]),
+            self._templates["mail/layout.txt"].render(everything),
+            self._templates["mail/layout.html"].render(everything),
+        )
+
+    def label(self, name: str) -> str:
+        """One of the words that all mails share."""
+        return str(self._labels.__dict__[name])
+
+    def page(self, name: str, context: Mapping[str, object]) -> str:
+        """One HTML page."""
+        return self._templates[f"pages/{name}.html"].render(context)
+
+    def check(self) -> list[Problem]:
+        """Render every mail with sample data, for each reader; what fails is a problem."""
+        problems = []
+        for file in self._templates:
+            name = file.removeprefix("mail/").removesuffix(".txt")
+            if file != f"mail/{name}.txt" or name in ("labels", "layout"):
+                continue
+            for reader in ("CUSTOMER", "MERCHANT", "SUPPORT"):
+                try:
+                    self.mail(name, sample(reader))
+                except (TemplateError, KeyError) as error:
+                    problems.append(_problem(f"{file} for {reader}", error))
+        return problems
+
+
+def sample(reader: str) -> dict[str, object]:
+    """What a mail about a case is told, with invented values. reader: the role of the recipient."""
+    now = date(datetime(2026, 11, 14, 9, 30, tzinfo=UTC))
+    question = ShownMessage("Mia Jensen", "Which one is mine?\nhttps://example.org/?a=1&b=2", now, "mia@example.org")
+    return {
+        "language": "en",
+        "reader": reader,  # the role of the recipient
+        "reader_name": "Mia Jensen",
+        "brand": "Cases",
+        "store": "Pixel Shop",
+        "customer": "Mia Jensen",
+        "support": "Support Team",
+        "support_joined": reader != "CUSTOMER",
+        "author": "Pixel Shop",  # of the first new message; "" when nobody wrote or we do not know who did
+        "closed_by": "MERCHANT",  # a role, or ""
+        "case_subject": "My order has not arrived",
+        "order_number": "1042",
+        "order_amount": amount(4_990, "EUR"),
+        "order_status": "COMPLETED",
+        "excerpt": "It is on its way.",
+        "new": [ShownMessage("Pixel Shop", "It is on its way.", now, files=(ShownFile("label.pdf", size(48_213)),))],
+        "earlier": [question, ShownMessage("", "Case is now open", now, trail=True)],
+        "marker": "above this line",
+    }
+
+
+def _problem(name: str, error: Exception) -> Problem:
+    line = getattr(error, "lineno", None)
+    return Problem(f"templates/{name}", f"line {line}: {error}" if line else str(error))
+
+
+def prose(text: str) -> Markup:
+    """Somebody's words as HTML: escaped, line breaks kept, web addresses made links."""
+    html = str(escape(text))
+    if "://" in html:
+        html = _LINK.sub(r'<a href="\g<0>" rel="noopener nofollow">\g<0></a>', html)
+    return Markup(html.replace("  ", "&nbsp; ").replace("\n", "<br>\n"))  # noqa: S704 (escaped above)
+
+
+def amount(minor_units: int, currency: str) -> str:
+    """Money with the decimals of its currency: (123456, "EUR") is `1,234.56 EUR`, (500, "JPY") is `500 JPY`."""
+    digits = _EXPONENTS.get(currency.upper(), 2)
+    whole, fraction = divmod(abs(minor_units), 10**digits)
+    decimals = f".{fraction:0{digits}}" if digits else ""
+    return f"{'-' if minor_units < 0 else ''}{whole:,}{decimals} {currency.upper()}"
+
+
+def size(size_bytes: int) -> str:
+    """Bytes for people, in steps of 1,000: `48 kB`."""
+    if size_bytes < 1_000:
+        return f"{size_bytes} B"
+    if size_bytes < 999_500:
+        return f"{size_bytes / 1_000:.0f} kB"
+    return f"{size_bytes / 1_000_000:.1f} MB"
+
+
+def date(when: datetime) -> str:
+    """A moment that nobody can misread: `14 Nov 2026, 09:30 UTC`. when: aware."""
+    utc = when if when.tzinfo is UTC else when.astimezone(UTC)
+    return f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}, {utc.hour:02}:{utc.minute:02} UTC"
