@@ -4,9 +4,9 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from pydantic.json_schema import models_json_schema
 
 from gateway.errors import NotFound
@@ -51,6 +51,14 @@ def description(app: FastAPI) -> dict[str, Any]:
         for operation in operations.values():
             operation["responses"].pop("422", None)  # CONTRACT §6: field errors are 400
     return document
+
+
+@router.get("/openapi.json")
+async def document(request: Request) -> JSONResponse:
+    """The reference for programs, made at the first call."""
+    app: FastAPI = request.app
+    app.openapi_schema = app.openapi_schema or description(app)
+    return JSONResponse(app.openapi_schema)
 
 
 @router.get("/docs")

@@ -19,20 +19,13 @@ from store.credentials import Credential
 THREADS = 8  # requests that are in the desk at the same time; each holds a connection to the database
 
 
+_NOT_READY: dict[int | str, dict[str, Any]] = {503: {"description": "`problems` says why not"}}
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     yield
-
-
-class Application(FastAPI):
-    """FastAPI with a description of our own."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Made once."""
-        if self.openapi_schema is None:
-            self.openapi_schema = docs.description(self)
-        return self.openapi_schema
 
 
 def make_app(
@@ -48,10 +41,9 @@ def make_app(
     find_token: see `store.credentials`. hook_secrets: `whsec_…`, any of them may sign. problems: what keeps this
     process from being ready, empty when nothing does; called in a worker thread. now: aware, UTC.
     """
-    app = Application(
+    app = FastAPI(
         title="Casegate",
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # described by `gateway/web/docs.py`
         redirect_slashes=False,
         lifespan=_lifespan,
         generate_unique_id_function=lambda route: route.name,
@@ -61,20 +53,18 @@ def make_app(
     failures.install(app)
     app.include_router(store_api.router)
     app.include_router(hooks.router)
-    app.add_api_route("/healthz", _live, summary="Alive", tags=["Health"])
-    app.add_api_route("/readyz", _ready, summary="Ready to serve", tags=["Health"], responses={503: {}})
+    app.add_api_route("/healthz", alive, summary="Alive", tags=["Health"])
+    app.add_api_route("/readyz", ready, summary="Ready to serve", tags=["Health"], responses=_NOT_READY)
     app.include_router(docs.router)
     return app
 
 
-async def _live() -> dict[str, bool]:
+async def alive() -> dict[str, bool]:
     """The event loop turns."""
     return {"ok": True}
 
 
-def _ready(behind: Behind) -> JSONResponse:
+def ready(behind: Behind) -> JSONResponse:
     """Whether this process can take and send mail, and why not."""
     problems = behind.problems()
-    return JSONResponse(
-        {"ok": not problems, "problems": problems} if problems else {"ok": True}, 503 if problems else 200
-    )
+    return JSONResponse({"ok": False, "problems": problems}, 503) if problems else JSONResponse({"ok": True})

@@ -179,12 +179,9 @@ def test_a_key_is_forgotten_after_a_day(door: Door, case: str, token: dict[str, 
     assert door.client.post(f"{case}/messages", json={"body": "Twice"}, headers=keyed).status_code == 201
 
 
-@pytest.mark.parametrize("key", ["short", "x" * 33, "with blank", "k\u00e4se-und-brot"])
+@pytest.mark.parametrize("key", ["short", "x" * 33, "with blank", "with\ttabulator"])
 def test_bad_keys(door: Door, case: str, token: dict[str, str], key: str) -> None:
-    keyed = token | {"idempotency-key": key.encode("latin-1").decode("latin-1")}
-    answer = door.client.post(
-        f"{case}/messages", json={"body": "Once"}, headers={n: v.encode("latin-1") for n, v in keyed.items()}
-    )
+    answer = door.client.post(f"{case}/messages", json={"body": "Once"}, headers=token | {"idempotency-key": key})
     assert answer.status_code == 400
     assert [problem["field"] for problem in answer.json()["problems"]] == ["idempotency-key"]
 
