@@ -207,7 +207,7 @@ def html_to_text(html: str) -> str:
     """Readable plain text: paragraphs, lists, tables, quotes with `> `, links as `words (address)`."""
     lines = []
     for line in read_lines(html, addresses=True):
-        text = "> " * line.depth + line.text
+        text = "> " * line.depth + ("-" * 20 if line.role is Role.RULE else line.text)
         lines.append(text.rstrip())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
@@ -271,7 +271,7 @@ class _Reader:
             return False
         if tag in _BLOCKS:
             self._block(tag, node)
-        if attributes:
+        if tag in _MARKED:
             self._mark(tag, attributes)
         return True
 
@@ -299,7 +299,7 @@ class _Reader:
         elif tag == "li":
             self._item()
         elif tag == "hr":
-            self._lines.append(Line("-" * 20, self._depth, self._role))
+            self._lines.append(Line("", self._depth, Role.RULE))
 
     def _item(self) -> None:
         number = self._lists[-1] if self._lists else 0

@@ -10,7 +10,7 @@ class Role(StrEnum):
 
     quote: its content is quoted. lead: its text before the first quote announces that quote. intro: its content is
     the announcement. rest: from here on everything is quoted. forward: from here on a forwarded mail.
-    signature: its content is a signature.
+    signature: its content is a signature. rule: a horizontal line.
     """
 
     QUOTE = "quote"
@@ -19,6 +19,7 @@ class Role(StrEnum):
     REST = "rest"
     FORWARD = "forward"
     SIGNATURE = "signature"
+    RULE = "rule"
 
 
 _BY_CLASS = {

@@ -1,36 +1,25 @@
 """Cut an answer: which words are new, which were quoted. Linear in the length of the text.
 
-Theory of operation. A body, text or HTML, becomes lines with a quote depth. One pass from the top gives every line a
-label. Depth says most; for the rest a line is looked at only when its shape asks for it: our marker, a line that ends
-as an announcement ("… wrote:"), a carried header ("From: …"), a row of dashes with words. What follows an announcement
-is quoted to the end when it has no quote signs of its own, and as far as the signs go when it has. Then signatures
-and footers are taken from the ends of what is new. When nothing new is left, everything is.
+Theory of operation. A body, text or HTML, becomes lines with a quote depth. One pass from the top labels every line.
+Depth says most; otherwise a line is looked at only when its shape asks for it: our marker, the end of an announcement
+("… wrote:"), a carried header ("From: …"), words between dashes, a container that a mail program made. What follows
+such a line is quoted as far as its quote signs go, or to the end when it has none; answers below and between quotes
+so stay, in order. Then the text that we sent is looked for in what is left, and closings are taken from the ends of
+what is new. When nothing new is left, everything is: `new` is never empty while there is text.
 
 No rule looks further than a fixed number of lines and characters, so the time is linear by construction.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from gateway.mail import quote_shapes as shapes
 from gateway.mail.html import Line, read_lines
+from gateway.mail.quote_closings import closing_start
 from gateway.mail.quote_containers import Role
-from gateway.mail.quote_words import (
-    CALENDAR,
-    CALENDAR_FRAGMENTS,
-    FOOTER_STARTS,
-    FORWARD_STEMS,
-    HEADER_LABELS,
-    MOBILE_ENDS,
-    MOBILE_STARTS,
-    ORIGINAL_STEMS,
-    START_FRAGMENTS,
-    STARTERS,
-    VERB_FRAGMENTS,
-    VERBS,
-)
 
 #: Written by us above the quoted conversation of every outgoing mail; everything below it is ours.
 MARKER = "##- Please type your reply above this line -##"
@@ -38,7 +27,11 @@ MARKER = "##- Please type your reply above this line -##"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer split in two. new: the words of this mail; quoted: what was cut; how: the rule that cut, or `whole`."""
+    """An answer split in two. new: the words of this mail; quoted: what was cut; how: the rule that cut, or `whole`.
+
+    how: `marker`, `answered` (the text that we sent), `announcement`, `headers`, `divider`, `container`, `signs`,
+    `forward` (quoted is a mail that the writer passes on), `closing` (only a signature was cut) or `whole`.
+    """
 
     new: str
     quoted: str
@@ -48,89 +41,121 @@ class Reply:
 def split_reply(text: str | None, html: str | None, *, answered: str | None = None) -> Reply:
     """Split a body into the new words and the quoted rest. answered: the text that this mail answers, when known.
 
-    HTML is preferred, since mail programs mark there what they quote. `how` is `marker`, `answered`, `intro`,
-    `headers`, `divider`, `signs`, `container`, `forward`, `signature` or `whole`. `new` is empty only when the body
-    has no words at all.
+    The plain text is preferred. HTML is read when there is none, when the text shows no quotation and HTML does (its
+    containers need no language), or when the text is a mere stub. `new` is empty only when neither has a word.
     """
-    for lines in (read_lines(html) if html else [], _text_lines(text) if text else []):
-        if any(line.text for line in lines):
-            return _split(lines, answered)
-    return Reply("", "", "whole")
+    plain = _split(_text_lines(text), answered) if text and text.strip() else None
+    if plain and (plain.how not in _UNCUT or not html):
+        return plain
+    marked = _split(read_lines(html), answered) if html else None
+    if plain is None or (marked and (marked.how not in _UNCUT or len(marked.new) > _STUB * (len(plain.new) + 80))):
+        return marked or Reply("", "", "whole")
+    return plain
 
 
-# ---------------------------------------------------------------------------------------------- lines
+_UNCUT: Final = ("whole", "closing")
+_STUB: Final = 4  # how many times longer HTML is when the text only says "see the HTML"
 
-_LOOK: Final = 400  # characters of a line that rules look at
-# Bidirectional marks, zero-width characters and soft hyphens: invisible, and inside words that rules compare.
-_INVISIBLE = dict.fromkeys([0xAD, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060,
-                            *range(0x2066, 0x206A), 0xFEFF])  # fmt: skip
-_SIGNS = re.compile(r"(?:[ \t]{0,3}>){1,100}[ ]?")
+
+def _split(lines: Sequence[Line], answered: str | None) -> Reply:
+    lines = _signed_lines(lines)
+    scan = _Scan(lines)
+    scan.run()
+    if answered:
+        scan.compare(answered)
+    scan.cut_closings()
+    new = _join(_new_lines(scan))
+    if not new:
+        return Reply(_join(_shown(line) for line in lines), "", "forward" if scan.how == "forward" else "whole")
+    quoted = _join(
+        _shown(line)[len(scan.heads.get(index, "")) :]
+        for index, line in enumerate(lines)
+        if scan.labels[index] is not _Label.NEW
+    )
+    return Reply(new, quoted, scan.how if quoted else "whole")
+
+
+def _new_lines(scan: "_Scan") -> Iterator[str]:
+    for index, line in enumerate(scan.lines):
+        if scan.labels[index] is _Label.NEW:
+            yield line.text
+        elif index in scan.heads:
+            yield scan.heads[index]
+
+
+def _shown(line: Line) -> str:
+    return f"{'>' * line.depth} {line.text}".rstrip() if line.depth else line.text
+
+
+def _join(lines: Iterable[str]) -> str:
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n").rstrip()
+
+
+# ---------------------------------------------------------------------------------------------- lines with depth
+
+_SIGNS = re.compile(r"(?:[ \t]{0,3}>){1,200} ?")
+_BLANKS = re.compile(r"\n{4,}")
+_INITIALS = re.compile(r" ?([A-Z][A-Za-z]{0,9})>(?: |$)")
+# A link that some program broke out of its quoted line.
+_SPILLED = re.compile(r"\s*(?:\(https?://\S{1,400}\) ?>?|[_=&%?]\S{1,400})$")
+# "> wrote:" is not quoted when the line before ends inside "<someone@…": its sign closes the bracket.
+_CLOSES_BRACKET = re.compile(r"\s?>\s?(?:\S{1,20}\s){0,3}\S{0,20}[:：]$")
+
+
+def _signed_lines(lines: Sequence[Line]) -> list[Line]:
+    """The same lines; quote signs before their words have become depth."""
+    initials = _quoting_initials(lines)
+    found: list[Line] = []
+    open_bracket = False
+    for line in lines:
+        text = line.text
+        if ">" in text[:14]:
+            signs = _SIGNS.match(text)
+            if signs and not (open_bracket and _CLOSES_BRACKET.match(text)):
+                found.append(Line(text[signs.end() :], line.depth + signs[0].count(">"), line.role))
+                continue
+            named = _INITIALS.match(text)
+            if named and named[1] in initials:
+                found.append(Line(text[named.end() :], line.depth + 1, line.role))
+                continue
+        elif found and found[-1].depth and _SPILLED.match(text):
+            found.append(Line(text, found[-1].depth, line.role))
+            continue
+        found.append(line)
+        if text:
+            tail = text[-200:]
+            bracket = tail.count("<") - tail.count(">")
+            open_bracket = bracket > 0 or (open_bracket and bracket == 0)
+    return found
+
+
+def _quoting_initials(lines: Sequence[Line]) -> frozenset[str]:
+    """The initials that stand as quote signs ("AB> text") before at least two lines."""
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for line in lines:
+        if ">" in line.text[:12] and (named := _INITIALS.match(line.text)):
+            (twice if named[1] in seen else seen).add(named[1])
+    return frozenset(twice)
+
+
+def _text_lines(text: str) -> list[Line]:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")
+    return [Line(raw.rstrip()) for raw in _BLANKS.sub("\n\n\n", text).split("\n")]
+
+
+# ---------------------------------------------------------------------------------------------- labels
+
+_AHEAD: Final = 7  # lines that may lie between an announcement and what it announces
+_SPAN: Final = 4  # lines of an announcement with words
+_BLOCK: Final = 24  # lines of a block of carried headers
 
 
 class _Label(IntEnum):
     NEW = 0
     QUOTED = 1
-    INTRO = 2
-    CLOSING = 3  # signature, footer
-
-
-def _text_lines(text: str) -> list[Line]:
-    lines = []
-    for raw in text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ").split("\n"):
-        signs = _SIGNS.match(raw) if ">" in raw[:4] else None
-        if signs:
-            lines.append(Line(raw[signs.end() :].rstrip(), signs[0].count(">")))
-        else:
-            lines.append(Line(raw.rstrip()))
-    return lines
-
-
-def _plain(line: str) -> str:
-    """What rules compare: no emphasis, no invisible characters, bounded length, both ends kept."""
-    if len(line) > _LOOK:
-        line = line[: _LOOK // 2] + line[-_LOOK // 2 :]
-    if not line.isascii():
-        line = line.translate(_INVISIBLE)
-    return line.strip().strip("*_").strip()
-
-
-# ---------------------------------------------------------------------------------------------- shapes of lines
-
-_TIME_OR_YEAR = re.compile(r"\d{1,2}[:.h]\d{2}|(?<!\d)(?:19|20)\d{2}(?!\d)|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
-_CLOCK = re.compile(r"\d{1,2}[:.h]\d{2}|\d{4}-\d\d-\d\d|GMT|UTC")
-_WORD = re.compile(r"[^\W\d_]+")
-_ADDRESS = re.compile(r"[^\s@<>]{1,80}@[^\s@<>]{2,100}|<mailto:")
-_END = re.compile(r"(?::|：|-{3,}|>)$")
-_LABELLED = re.compile(r"[*_\s]{0,4}([^\W\d_][^:：\n]{0,30}?)[*_\s]{0,4}[:：]\s?[*_]{0,3}\s*(.*)")
-_DIVIDER = re.compile(r"[-_=*\s]{0,3}([-_=—–])\1{1,}[-_=—–\s]{0,80}(\w[^\n]{0,80}?)[\s:：]{0,3}[-_=—–]{2,}[*\s]{0,3}$")
-_RULE = re.compile(r"[-_=—–*]{3,}$")
-
-
-def _has_date(words: list[str], span: str) -> bool:
-    if _TIME_OR_YEAR.search(span):
-        return True
-    return (any(w in CALENDAR for w in words) and any(c.isdigit() for c in span)) or any(
-        f in span for f in CALENDAR_FRAGMENTS
-    )
-
-
-def _has_verb(words: list[str], span: str) -> bool:
-    return not VERBS.isdisjoint(words) or any(f in span for f in VERB_FRAGMENTS)
-
-
-def _opens(plain: str) -> bool:
-    """Whether an announcement may begin with this line."""
-    if plain[:1].isdigit() or plain[:1] in "\"'“„«‘<-" or plain.startswith(START_FRAGMENTS):
-        return True
-    first = _WORD.match(plain)
-    return bool(first) and ((word := first[0].lower()) in STARTERS or word in CALENDAR)  # type: ignore[index]
-
-
-def _label_kind(plain: str) -> str | None:
-    if ":" not in plain[:40] and "：" not in plain[:40]:
-        return None
-    match = _LABELLED.match(plain)
-    return HEADER_LABELS.get(match[1].strip().lower()) if match else None
+    ANNOUNCED = 2  # the announcement itself
+    CLOSING = 3
 
 
 def _squash(text: str) -> str:
@@ -140,74 +165,106 @@ def _squash(text: str) -> str:
 _SQUASHED_MARKER = _squash(MARKER)
 
 
-# ---------------------------------------------------------------------------------------------- the scanner
-
-
-class _Scanner:
-    """Labels the lines of one body from the top."""
+class _Scan:
+    """One pass over the lines of one body. how: the rule that cut first. heads: new words before an announcement that
+    begins within a line, by line."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self.lines = lines
-        self.plain = [_plain(line.text) for line in lines]
+        self.plain = [shapes.plain(line.text) for line in lines]
+        self.kinds = [shapes.header_kind(plain) if plain else None for plain in self.plain]
+        self.depth = [line.depth for line in lines]
         self.labels = [_Label.QUOTED if line.depth else _Label.NEW for line in lines]
-        self.how = "signs" if any(line.depth for line in lines) else "whole"
-        self.forward: int | None = None  # where a forwarded mail begins
+        self.how = "signs" if any(self.depth) else "whole"
+        self.heads: dict[int, str] = {}
+        self._first_new = 0
 
-    def scan(self) -> None:
+    def run(self) -> None:
+        """Label every line."""
         at, count = 0, len(self.lines)
         while at < count:
             at = self._step(at)
 
+    # -------- one line
+
     def _step(self, at: int) -> int:
-        """Label the line (and perhaps its neighbours); the next line to look at."""
+        """Label the line, and its neighbours where it says something about them; the next line to look at."""
         line, plain = self.lines[at], self.plain[at]
-        if line.depth:
-            return at + 1
         if line.role is not None:
             return self._container(at, line.role)
-        if not plain:
+        if self.depth[at] or not plain:
             return at + 1
-        if "#" in plain and self._is_marker(at):
-            return self._cut(at, at + 1, "marker")
-        if plain[0] in "-_=—–*" and (found := _DIVIDER.match(plain)):
-            if (kind := self._divider(at, found[2])) is not None:
-                return self._cut(at, at + 1, kind)
-        elif plain[-1] in ":：->" or plain[0].isdigit():
-            if (start := self._intro(at)) is not None:
-                return self._cut(start, at + 1, "intro")
-            if self._is_forward_line(plain):
+        if "##" in plain and self._is_marker(at):
+            return self._marker(at)
+        if (words := shapes.divider_words(plain)) is not None and (how := self._divider(at, words)):
+            return self._cut(at, at + 1, how)
+        if plain[-1] in ":：->" or plain[0].isdigit():
+            if (start := self._announcement(at)) is not None:
+                return self._cut(start, at + 1, "announcement")
+            if shapes.is_forward_line(plain):
                 return self._cut(at, at + 1, "forward")
-        if _label_kind(plain) and (end := self._headers(at)):
+        if self.kinds[at] and (end := self._headers(at)):
             return self._cut(at, end, "headers")
         return at + 1
 
-    def _following(self, at: int) -> int:
-        """The next line with words, at most 6 further; else the number of lines."""
-        for index in range(at, min(at + 7, len(self.lines))):
-            if self.plain[index] or self.lines[index].depth:
+    def _next_words(self, at: int) -> int | None:
+        """The next line with words or depth, if it is near."""
+        for index in range(at, min(at + _AHEAD, len(self.lines))):
+            if self.plain[index] or self.depth[index]:
                 return index
-        return len(self.lines)
+        return None
+
+    def _is_signed(self, at: int) -> bool:
+        """Whether what comes next carries quote signs, perhaps unusual ones."""
+        index = self._next_words(at)
+        if index is None:
+            return False
+        return self.depth[index] > 0 or self.plain[index].startswith(("| ", "|\t")) or self.plain[index] == "|"
+
+    # -------- cutting
 
     def _cut(self, start: int, end: int, how: str) -> int:
-        """An announcement lies in start…end; label what it announces."""
-        while start and not self.lines[start - 1].depth and _RULE.match(self.plain[start - 1] or "x"):
+        """Lines start…end announce what follows: label both; the next line to look at."""
+        while (
+            start
+            and not self.depth[start - 1]
+            and (shapes.is_rule(self.plain[start - 1]) or self.lines[start - 1].role is Role.RULE)
+        ):
             start -= 1
-        follower = self._following(end)
-        signed = follower < len(self.lines) and self.lines[follower].depth > 0
-        nothing_new = (
-            not any(self.plain[i] for i in range(start) if self.labels[i] is _Label.NEW) if start < 40 else False
-        )
-        for index in range(start, end):
-            self.labels[index] = _Label.INTRO
-        if how == "forward" and self.forward is None:
-            self.forward = start
+        self.labels[start:end] = [_Label.ANNOUNCED] * (end - start)
         if self.how in ("whole", "signs"):
             self.how = how
-        if signed or (nothing_new and how == "intro"):
+        if self._is_signed(end):
+            return self._bars(end)
+        if how != "forward" and not self._has_new(start):
+            # Nothing stands above: the words below are all that this mail says.
             return end
-        for index in range(end, len(self.lines)):
-            self.labels[index] = _Label.QUOTED
+        self.labels[end:] = [_Label.QUOTED] * (len(self.lines) - end)
         return len(self.lines)
+
+    def _is_rule_or_blank(self, at: int) -> bool:
+        return not self.plain[at] or shapes.is_rule(self.plain[at])
+
+    def _has_new(self, end: int) -> bool:
+        """Whether new words stand above. The mark only moves on: what it has passed never becomes new."""
+        if self.heads:
+            return True
+        while self._first_new < end and not (
+            self.labels[self._first_new] is _Label.NEW and self.plain[self._first_new]
+        ):
+            self._first_new += 1
+        return self._first_new < end
+
+    def _bars(self, at: int) -> int:
+        """Give depth to lines that are quoted with "|" instead of ">"."""
+        index = self._next_words(at)
+        while index is not None and index < len(self.lines) and self.plain[index].startswith("|"):
+            self.depth[index] = 1
+            self.labels[index] = _Label.QUOTED
+            index += 1
+        return at if index is None else max(at, index)
+
+    # -------- shapes of several lines
 
     def _container(self, at: int, role: Role) -> int:
         if role is Role.REST:
@@ -215,172 +272,212 @@ class _Scanner:
         if role is Role.FORWARD:
             return self._cut(at, at + 1, "forward")
         if role is Role.INTRO:
-            self.labels[at] = _Label.INTRO
-            self.how = "container"
+            self.labels[at] = _Label.ANNOUNCED
+            self.how = "container" if self.how in ("whole", "signs") else self.how
         elif role is Role.SIGNATURE:
             self.labels[at] = _Label.CLOSING
         elif role is Role.LEAD:
-            for index in range(at, min(at + 8, len(self.lines))):
-                if self.lines[index].depth > self.lines[at].depth:
-                    self.labels[at:index] = [_Label.INTRO] * (index - at)
-                    self.how = "container"
-                    return index
+            return self._lead(at)
+        return at + 1
+
+    def _lead(self, at: int) -> int:
+        """A container whose first words announce the quote inside it."""
+        for index in range(at, min(at + _AHEAD + 1, len(self.lines))):
+            if self.depth[index] > self.depth[at]:
+                self.labels[at:index] = [_Label.ANNOUNCED] * (index - at)
+                self.how = "container" if self.how in ("whole", "signs") else self.how
+                return index
         return at + 1
 
     def _is_marker(self, at: int) -> bool:
-        squashed = _squash("".join(self.plain[at : at + 4])[: 3 * len(MARKER)])
-        return squashed.startswith(_SQUASHED_MARKER)
+        """Whether our marker stands here, perhaps broken over four lines, with other spaces or signs around it."""
+        return _SQUASHED_MARKER in _squash(" ".join(self.plain[at : at + 4])[: 4 * len(MARKER)])
+
+    def _marker(self, at: int) -> int:
+        head = self.lines[at].text.partition("##")[0]
+        found = shapes.evidence(head)
+        if _squash(head) and not (found.weight or head.rstrip().endswith((":", "："))):
+            self.heads[at] = head.rstrip()
+            return self._cut(at, at + 1, "marker")
+        return self._cut(self._above(at), at + 1, "marker")
+
+    def _above(self, at: int) -> int:
+        """Where the announcement above our own words begins; in any language, since we know what follows."""
+        start = at
+        for index in range(at - 1, max(at - _AHEAD, -1), -1):
+            if not self.plain[index]:
+                if start < at:
+                    break
+                continue
+            if self.depth[index] or self.labels[index] is not _Label.NEW:
+                break
+            span = " ".join(self.plain[index:at])
+            found = shapes.evidence(span)
+            if found.length > 30 or not (found.address or (found.date and span.endswith((":", "：")))):
+                break
+            start = index
+        return start
 
     def _divider(self, at: int, words: str) -> str | None:
-        lowered = words.lower()
-        if any(stem in lowered for stem in FORWARD_STEMS):
+        """What the words between dashes announce, if they do."""
+        if shapes.says_forwarded(words):
             return "forward"
-        following = self._following(at + 1)
-        if following < len(self.lines) and _label_kind(self.plain[following]):
+        following = self._next_words(at + 1)
+        carried = following is not None and self.kinds[following]
+        if carried or shapes.says_original(words):
             return "divider"
-        if any(stem in lowered for stem in ORIGINAL_STEMS) and len(lowered.split()) <= 5:
-            return "divider"
-        if self._is_announcement(at, at):
-            return "intro"
-        return None
-
-    def _is_forward_line(self, plain: str) -> bool:
-        if len(plain) > 60 or plain[-1] not in ":：" or not any(s in plain.lower() for s in FORWARD_STEMS):
-            return False
-        return len(plain.split()) <= 6
+        found = shapes.evidence(self.plain[at])
+        return "announcement" if found.verb and found.length <= 20 else None
 
     def _headers(self, at: int) -> int:
         """The end of the block of carried headers that begins here, or 0."""
         kinds: set[str] = set()
-        address, index, blanks, loose, end = False, at, 0, 0, at
-        while index < min(at + 24, len(self.lines)) and not self.lines[index].depth:
-            plain = self.plain[index]
-            kind = _label_kind(plain) if plain else None
+        address = clock = False
+        blanks = loose = end = 0
+        for index in range(at, min(at + _BLOCK, len(self.lines))):
+            plain, kind = self.plain[index], self.kinds[index]
+            if self.depth[index] or (not plain and (blanks := blanks + 1) > 1):
+                break
             if kind:
-                kinds.add(kind)
-                address = address or "@" in plain
+                if kind == "from" and kind in kinds:
+                    break
+                kinds.update((kind, *shapes.inner_kinds(plain)))
                 blanks = loose = 0
                 end = index + 1
-            elif not plain:
-                blanks += 1
-                if blanks > 1:
-                    break
-            else:
-                loose += 1
-                if blanks or loose > 3:
-                    break
-                address = address or "@" in plain
-            index += 1
-        if "from" not in kinds and not {"date", "subject", "to"} <= kinds:
-            return 0
-        if len(kinds) >= 3 and (address or "subject" in kinds):
-            return end
-        return end if len(kinds) >= 2 and address else 0
-
-    def _intro(self, end: int) -> int | None:
-        """The first line of the announcement that ends with this line."""
-        found = None
-        for start in range(end, max(end - 4, -1), -1):
-            if not self.plain[start] or self.lines[start].depth or self.labels[start] is not _Label.NEW:
+            elif plain and (blanks or (loose := loose + 1) > 3):
                 break
-            if self._is_announcement(start, end):
-                found = start if found is None else found
-                if _opens(self.plain[start]):
-                    return start
-        return found
+            address = address or "@" in plain
+            clock = clock or (kind == "date" and shapes.evidence(plain).clock)
+        named = len(kinds - {"other"})
+        if "from" in kinds:
+            return end if named >= 2 and (address or (named >= 3 and bool({"subject", "date"} & kinds))) else 0
+        return end if {"date", "to"} <= kinds and clock and address else 0
 
-    def _is_announcement(self, start: int, end: int) -> bool:
-        span = " ".join(self.plain[start : end + 1])
-        if len(span) > _LOOK:
-            return False
-        words = _WORD.findall(span.lower())
-        if len(words) > 40:
-            return False
-        date, verb, address = _has_date(words, span), _has_verb(words, span), bool(_ADDRESS.search(span))
-        colon = span[-1] in ":："
-        following = self._following(end + 1)
-        signed = following < len(self.lines) and self.lines[following].depth > 0
-        if not colon:
-            dashed = span.startswith("--") and span.endswith("--")
-            dated = span[0].isdigit() and date and bool(_CLOCK.search(span)) and (address or "GMT" in span)
-            return (dashed and verb and date) or (dated and len(words) <= 12)
-        if signed:
-            return (verb or date or address) and len(words) <= 30
-        if verb and date:
-            return address or bool(_CLOCK.search(span)) or _opens(span)
-        return address and (verb or date)
+    def _announcement(self, end: int) -> int | None:
+        """The first line of the announcement that ends with this line."""
+        signed = self._is_signed(end + 1)
+        best, weight, start, span = None, 0.0, end, ""
+        for _ in range(_SPAN):
+            span = f"{self.plain[start]} {span}".strip()
+            found = shapes.evidence(span)
+            if shapes.is_announcement(span, found, signed=signed):
+                opening = shapes.opens(self.plain[start])
+                if opening or start == end or self._may_begin(start):
+                    heavier = found.weight + 0.5 * opening
+                    if heavier > weight:
+                        best, weight = start, heavier
+            start = self._line_above(start)
+            if start < 0 or (self.plain[start].endswith((".", "!", "?")) and not _abbreviated(self.plain[start])):
+                break
+        if best is not None and (head := shapes.words_before(self.plain[best], " ".join(self.plain[best : end + 1]))):
+            self.heads[best] = head
+        return best
 
+    def _line_above(self, start: int) -> int:
+        """The line above that may belong to the same announcement, or -1."""
+        above = start - 1
+        if above > 0 and not self.plain[above] and self.plain[start].startswith("<"):
+            above -= 1
+        if above < 0 or not self.plain[above] or self.depth[above] or self.labels[above] is not _Label.NEW:
+            return -1
+        return above
 
-# ---------------------------------------------------------------------------------------------- closings
+    def _may_begin(self, at: int) -> bool:
+        """Whether the line begins with a person, as in "Ann Lee <ann@example.org> wrote on …"."""
+        before = re.split(r"[<(\"]|\S+@", self.plain[at], maxsplit=1)[0]
+        return shapes.is_name(before) and (at == 0 or not self.plain[at - 1])
 
-_DASHES = re.compile(r"(?:--|—|–|_{2,}|-{2,}|={3,}|\*{3,}|#{3,}|~{3,}|\+{3,})$")
+    # -------- what is known from outside, and the ends
 
+    def compare(self, answered: str) -> None:
+        """Label by the text that this mail answers: what repeats it is quoted, what stands between is not."""
+        repeats = shares_of(answered, self.plain)
+        for start, end in _runs(repeats, self.plain):
+            if all(self.labels[i] is _Label.NEW for i in range(start, end)):
+                above = self._above(start)
+                self.labels[above:start] = [_Label.ANNOUNCED] * (start - above)
+                self.labels[start:end] = [_Label.QUOTED] * (end - start)
+                self.how = "answered" if self.how in ("whole", "signs") else self.how
+        self._give_back(repeats)
 
-def _is_mobile(plain: str) -> bool:
-    lowered = plain.lower().lstrip("<([ *_")
-    return len(lowered) <= 120 and (
-        lowered.startswith(tuple(MOBILE_STARTS)) or lowered.rstrip(" .)>").endswith(MOBILE_ENDS)
-    )
+    def _give_back(self, repeats: Sequence[float]) -> None:
+        """Lines that stand inside the repeated text and are not of it were written into the quote."""
+        known = [i for i, share in enumerate(repeats) if share == 1 and self.labels[i] is _Label.QUOTED]
+        if len(known) < 2:
+            return
+        inside = [i for i in range(known[0], known[-1]) if self.plain[i] and self.labels[i] is _Label.QUOTED]
+        if len(known) < 0.5 * len(inside):
+            return
+        for index in inside:
+            plain = self.plain[index]
+            if (
+                repeats[index] == 0
+                and self.depth[index] <= 1
+                and not (self.kinds[index] or shapes.is_rule(plain) or self._is_marker(index) or self._announces(index))
+            ):
+                self.labels[index] = _Label.NEW
 
+    def _announces(self, at: int) -> bool:
+        return shapes.is_announcement(self.plain[at], shapes.evidence(self.plain[at]), signed=True)
 
-def _trim_closing(scanner: _Scanner, start: int, end: int) -> None:
-    """Label a signature and footers at the end of the new lines start…end (end excluded)."""
-    plain, labels = scanner.plain, scanner.labels
-    filled = [i for i in range(max(start, end - 60), end) if plain[i] and labels[i] is _Label.NEW]
-    if len(filled) < 2:
-        return
-    first = next((i for i in range(start, end) if plain[i] and labels[i] is _Label.NEW), end)
-    cut = None
-    size = 0
-    for back, index in enumerate(reversed(filled)):
-        line = plain[index]
-        if index == first:
-            break
-        short_tail = (back <= 15 and size <= 1200 and _DASHES.match(line)) or (
-            back <= 12 and line.lower().startswith(tuple(FOOTER_STARTS))
-        )
-        if short_tail or ((back <= 1 or index + 1 == cut) and _is_mobile(line)):
-            cut = index
-        size += len(line)
-        if back > 40:
-            break
-    if cut is not None:
-        for index in range(cut, end):
-            if labels[index] is _Label.NEW:
-                labels[index] = _Label.CLOSING
-
-
-# ---------------------------------------------------------------------------------------------- the whole
-
-
-def _split(lines: Sequence[Line], answered: str | None) -> Reply:
-    scanner = _Scanner(lines)
-    scanner.scan()
-    _trim_segments(scanner)
-    new = _join(lines, [label is _Label.NEW for label in scanner.labels])
-    if not new:
-        return Reply(_join(lines, [True] * len(lines)), "", "forward" if scanner.forward is not None else "whole")
-    quoted = _join(lines, [label is not _Label.NEW for label in scanner.labels])
-    how = scanner.how if quoted else "whole"
-    if how == "whole" and quoted:
-        how = "signature"
-    return Reply(new, quoted, how)
-
-
-def _trim_segments(scanner: _Scanner) -> None:
-    labels, start = scanner.labels, None
-    for index in range(len(labels) + 1):
-        new = index < len(labels) and labels[index] in (_Label.NEW, _Label.CLOSING)
-        if new and start is None:
-            start = index
-        elif not new and start is not None:
-            _trim_closing(scanner, start, index)
-            start = None
+    def cut_closings(self) -> None:
+        """Take signatures and footers from the end of every stretch of new lines."""
+        start, alone = None, not self.heads
+        for index in range(len(self.labels) + 1):
+            new = index < len(self.labels) and self.labels[index] in (_Label.NEW, _Label.CLOSING)
+            if new and start is None:
+                start = index
+            elif not new and start is not None:
+                cut = closing_start(self.plain, start, index, keep_first=alone)
+                if cut < index:
+                    if any(self.plain[cut:index]) and self.how == "whole":
+                        self.how = "closing"
+                    self.labels[cut:index] = [_Label.CLOSING] * (index - cut)
+                alone = alone and not any(self.plain[start:cut])
+                start = None
 
 
-def _join(lines: Sequence[Line], keep: list[bool]) -> str:
-    out: list[str] = []
-    for line, kept in zip(lines, keep, strict=True):
-        if kept and (line.role is None or line.text):
-            out.append((">" * line.depth + " " + line.text).rstrip() if line.depth else line.text)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(out)).strip("\n").rstrip()
+def _abbreviated(line: str) -> bool:
+    """Whether the full stop at the end belongs to "28." or "Apr." and not to a sentence."""
+    last = line.rsplit(maxsplit=1)[-1]
+    return line.endswith(".") and (last[:-1].isdigit() or len(last) <= 5)
+
+
+# ---------------------------------------------------------------------------------------------- the answered text
+
+_GRAM: Final = 4  # words in a row that count as repeated
+_RUN: Final = 8  # words that a stretch of repeated lines has at least
+_TOKENS = re.compile(
+    r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
+)
+
+
+def shares_of(answered: str, lines: Sequence[str]) -> list[float]:
+    """For every line the share of its words, 0…1, that repeat the answered text, however it is wrapped now."""
+    known = _TOKENS.findall(answered.lower())
+    grams = {tuple(known[i : i + _GRAM]) for i in range(len(known) - _GRAM + 1)}
+    counts = [len(_TOKENS.findall(line.lower())) for line in lines]
+    words = [word for line in lines for word in _TOKENS.findall(line.lower())]
+    repeated = [False] * len(words)
+    for i in range(len(words) - _GRAM + 1):
+        if tuple(words[i : i + _GRAM]) in grams:
+            repeated[i : i + _GRAM] = [True] * _GRAM
+    shares, at = [], 0
+    for count in counts:
+        shares.append(sum(repeated[at : at + count]) / count if count else 0.0)
+        at += count
+    return shares
+
+
+def _runs(shares: Sequence[float], lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Stretches of lines (end excluded) that repeat the answered text word by word and are long enough to mean it."""
+    start = words = last = 0
+    for index in range(len(lines) + 1):
+        if index < len(lines) and shares[index] == 1:
+            start = start if words else index
+            words += len(_TOKENS.findall(lines[index]))
+            last = index
+        elif index == len(lines) or lines[index]:
+            if words >= _RUN:
+                yield start, last + 1
+            words = 0

@@ -1,0 +1,84 @@
+"""Where the writer's words end: signatures, "Sent from my phone", legal notices and list footers."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.mail.quote_shapes import is_mobile_footer, is_notice, is_rule, names_device
+
+# A signature is short. What is longer than this below a row of dashes is a section of the text.
+_LINES: Final = 15
+_CHARACTERS: Final = 1000
+_PARTS: Final = 6  # signature, notice, footer, … one below the other
+_PARAGRAPHS: Final = 8  # from the end, that are asked whether they are notices
+_STRONG = re.compile(r"--$|__+$|—$|–$")
+
+
+def closing_start(lines: Sequence[str], start: int, end: int, *, keep_first: bool) -> int:
+    """Where the closing of the new lines start…end (end excluded) begins; `end` when there is none.
+
+    keep_first: the first line with words is no closing whatever it looks like; nobody's only words are cut.
+    """
+    if keep_first:
+        start = 1 + next((i for i in range(start, end) if lines[i] and not is_rule(lines[i])), end - 1)
+    for _ in range(_PARTS):
+        end = _without_tail(lines, start, end)
+        cut = min(_notice(lines, start, end), _signature(lines, start, end))
+        if cut >= end:
+            break
+        end = cut
+    return end
+
+
+def _without_tail(lines: Sequence[str], start: int, end: int) -> int:
+    """Leave out blank lines, rows of dashes and mobile footers at the end."""
+    footer = False
+    while end > start:
+        line = lines[end - 1]
+        if is_mobile_footer(line):
+            footer = True
+        elif line and not is_rule(line) and not (footer and names_device(line)):
+            break
+        end -= 1
+    return end
+
+
+def _signature(lines: Sequence[str], start: int, end: int) -> int:
+    """The row of dashes above a short tail. RFC 3676 §4.3 has "-- "; the space is often lost on the way."""
+    filled = size = 0
+    for index in range(end - 1, max(start, end - 60) - 1, -1):
+        line = lines[index]
+        if not line:
+            continue
+        if is_rule(line):
+            if _STRONG.match(line) or (filled <= 5 and size <= 300):
+                return index
+            return end
+        filled += 1
+        size += len(line)
+        if filled > _LINES or size > _CHARACTERS:
+            break
+    return end
+
+
+def _notice(lines: Sequence[str], start: int, end: int) -> int:
+    """The first paragraph near the end that a person did not write."""
+    cut, index = end, end
+    for _ in range(_PARAGRAPHS):
+        while index > start and not lines[index - 1]:
+            index -= 1
+        last = index
+        while index > start and lines[index - 1] and last - index < 40:
+            index -= 1
+        if index == last:
+            break
+        if is_notice(" ".join(lines[index:last])):
+            cut = index
+        elif is_notice_line(lines[last - 1]):
+            cut = last - 1
+    return cut
+
+
+def is_notice_line(line: str) -> bool:
+    """Whether a paragraph's last line alone is a notice, as virus scanners add them without a blank line."""
+    return len(line) <= 200 and is_notice(line)
