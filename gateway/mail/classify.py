@@ -1,16 +1,40 @@
-"""Who wrote this mail: a person, or which kind of machine (RFC 3834, RFC 3464, RFC 5965)."""
+"""Who wrote this mail: a person, or which kind of machine (RFC 3834, RFC 3464, RFC 5965).
 
-from collections.abc import Callable
+Every sign is a row of SIGNALS: the kind that it speaks for, its weight, and a clause for the operator. A kind is
+believed from a weight of 100 on; when several are, the first of `_ORDER`. What speaks for a person is taken off: signs
+that only programs leave weigh so much that nothing outweighs them, words that people use too never decide alone. In
+doubt a mail is a person's: a robot's mail in a case is a nuisance, a customer's lost mail is a lost customer.
+"""
+
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
+from gateway.mail.bounces import own_parts, report_text
+from gateway.mail.machine_words import (
+    ABSENCE_SUBJECTS,
+    ABSENCE_TEXTS,
+    ANSWER_PREFIXES,
+    AUTO_REPLY_SUBJECTS,
+    AUTOMATED_TEXTS,
+    BOUNCE_SUBJECTS,
+    BOUNCE_TEXTS,
+    MAIL_ADMINISTRATORS,
+    MAIL_SYSTEMS,
+    RECEIPT_SUBJECTS,
+    ROBOTS,
+)
 from gateway.mail.parse import ParsedMail
+from gateway.mail.phrases import normalise
 
 #: Carried by every outgoing mail of ours; its keyed value is checked by the caller.
 LOOP_HEADER = "X-Casegate-Loop"
 
 _MAX_RECEIVED = 30
-_DAEMONS = ("mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon")
+_BELIEVED = 100
+_MAX_SUBJECT = 300
 
 
 class Kind(StrEnum):
@@ -37,57 +61,391 @@ class Verdict:
     may_answer: bool = True
 
 
+class Signal(NamedTuple):
+    """kind: what it speaks for. weight: 100 decides alone. clause: continues "it is … because"."""
+
+    kind: Kind
+    weight: int
+    clause: str
+
+
+SIGNALS = {
+    # ---- our own mail coming back -----------------------------------------------------------------------------------
+    "own loop header": Signal(Kind.LOOP, 200, "it carries our own loop header"),
+    "own domain": Signal(Kind.LOOP, 200, "it comes from one of our own addresses ({})"),
+    "too many hops": Signal(Kind.LOOP, 200, "it has {} Received lines"),
+    # ---- complaints and reports about authentication ----------------------------------------------------------------
+    "feedback part": Signal(Kind.FEEDBACK, 200, "it carries a feedback report (RFC 5965)"),
+    "aggregate report": Signal(Kind.FEEDBACK, 200, "it is a report about our domain's mail ({})"),
+    "complaint subject": Signal(Kind.FEEDBACK, 200, "its subject is that of a complaint with the mail attached"),
+    # ---- delivery reports: a machine-readable part decides, otherwise two signs of three (who, subject, text) -------
+    "status report": Signal(Kind.BOUNCE, 300, "it is a delivery status report (RFC 3464)"),
+    "status part": Signal(Kind.BOUNCE, 90, "it has a delivery status among its parts"),
+    "failed recipients": Signal(Kind.BOUNCE, 300, "its X-Failed-Recipients header names {}"),
+    "mail system": Signal(Kind.BOUNCE, 150, "it was written by a mail system ({})"),
+    "mail administrator": Signal(Kind.BOUNCE, 60, "it comes from {}"),
+    "no return": Signal(Kind.BOUNCE, 60, "it has the null sender"),
+    "robot returns mail": Signal(Kind.BOUNCE, 50, "a robot sends a mail back ({})"),
+    "report structure": Signal(Kind.BOUNCE, 50, "it is built as a report"),
+    "bounce subject": Signal(Kind.BOUNCE, 40, "its subject announces a failed delivery"),
+    "bounce text": Signal(Kind.BOUNCE, 50, "its text reports a failed delivery"),
+    # ---- answers by programs ----------------------------------------------------------------------------------------
+    "auto submitted": Signal(Kind.AUTO_REPLY, 200, "its Auto-Submitted header says {} (RFC 3834)"),
+    "auto header": Signal(Kind.AUTO_REPLY, 200, "its header {} marks it as automatic"),
+    "auto precedence": Signal(Kind.AUTO_REPLY, 200, "its Precedence header says {}"),
+    "null sender": Signal(Kind.AUTO_REPLY, 200, "it has the null sender, which only programs use (RFC 3834)"),
+    "read receipt": Signal(Kind.AUTO_REPLY, 200, "it is a read receipt (RFC 8098)"),
+    "calendar reply": Signal(
+        Kind.AUTO_REPLY, 200, "it is a calendar's answer to an invitation, without words (RFC 5546)"
+    ),
+    "auto subject": Signal(Kind.AUTO_REPLY, 200, "its subject begins like an automatic reply"),
+    "auto subject answered": Signal(Kind.AUTO_REPLY, 60, "its subject contains that of an automatic reply"),
+    "absence subject": Signal(Kind.AUTO_REPLY, 90, "its subject speaks of an absence"),
+    "absence text": Signal(Kind.AUTO_REPLY, 80, "its text speaks of an absence"),
+    "automated text": Signal(Kind.AUTO_REPLY, 100, "its text calls itself automatic"),
+    "receipt subject": Signal(Kind.AUTO_REPLY, 50, "its subject confirms a receipt"),
+    "bulk": Signal(Kind.AUTO_REPLY, 90, "its Precedence header says {}"),
+    "inbox rule": Signal(Kind.AUTO_REPLY, 90, "an inbox rule sent it"),
+    "robot sender": Signal(Kind.AUTO_REPLY, 30, "nobody reads its sender's address ({})"),
+    "no auto mail": Signal(Kind.AUTO_REPLY, 10, "it asks for no automatic mail"),
+    # ---- one mail to many -------------------------------------------------------------------------------------------
+    "list header": Signal(Kind.LIST, 100, "it comes through a mailing list or in bulk ({})"),
+    "to the list": Signal(Kind.LIST, 50, "it is addressed to that list"),
+    "list envelope": Signal(Kind.LIST, 50, "its envelope is that of a list ({})"),
+    "list robot": Signal(Kind.LIST, 50, "nobody reads its sender's address ({})"),
+    # ---- only what a filter is quite sure of ------------------------------------------------------------------------
+    "spam flag": Signal(Kind.SPAM, 60, "the spam filter flagged it"),
+    "spam score": Signal(Kind.SPAM, 60, "with at least twice the score that it needs"),
+    # ---- what speaks for a person -----------------------------------------------------------------------------------
+    "answer": Signal(Kind.HUMAN, 40, "it answers a mail"),
+    "reply address": Signal(Kind.HUMAN, 30, "it came to a reply address"),
+}
+
+#: Which kind is named when several are believed. A bounce through a list is a bounce; its null sender is no auto-reply.
+_ORDER = (Kind.LOOP, Kind.FEEDBACK, Kind.BOUNCE, Kind.AUTO_REPLY, Kind.LIST, Kind.SPAM)
+
+#: Header fields whose presence says that a program wrote the mail, unless their value says no.
+_AUTO_HEADERS = frozenset(
+    {
+        "x-auto-reply",
+        "x-autoreply",
+        "x-autoreply-from",
+        "x-autoreply-domain",
+        "x-auto-reply-from",
+        "x-mail-autoreply",
+        "x-autorespond",
+        "x-auto-respond",
+        "x-autoresponse",
+        "x-auto-response",
+        "x-autoresponder",
+        "x-auto-responder",
+        "x-autoresponder-id",
+        "x-autogenerated",
+        "x-auto-generated",
+        "x-automatic",
+        "x-automatic-reply",
+        "x-automatically-sent",
+        "x-vacation",
+        "x-vacation-message",
+        "x-out-of-office",
+        "x-ooo",
+        "x-fc-machinegenerated",
+        "x-cron-env",
+        "x-amazon-auto-reply",
+        "x-qq-autoreply",
+        "x-ms-exchange-generated-message-source",
+    }
+)
+_NO = frozenset({"no", "false", "0", "none", "off", ""})
+
+#: Everything that a look at one header field can tell, by its name. Fields not in here are never looked at.
+_LIST_HEADERS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-mailinglist")
+
+_REPORTS = {
+    "message/feedback-report": "feedback part",
+    "message/disposition-notification": "read receipt",
+    "message/delivery-status": "status part",
+    "message/global-delivery-status": "status part",
+    "message/global-disposition-notification": "read receipt",
+}
+
+_PREFIX = re.compile(
+    r"\s{0,5}(?:\[[^\[\]]{0,60}\]\s{0,5})?([^\s:：\[\]()]{1,12})\s?(?:\[\d{1,3}\]|\(\d{1,3}\))?\s?[:：]"
+)
+_TAG = re.compile(r"\[[^\[\]]{0,60}\]\s{0,5}")
+_LIST_PATH = re.compile(r"(?:^|[-+.])(?:owner|bounces?|admin|request)(?:[-+.=]|$)")
+_METHOD_REPLY = re.compile(rb"^METHOD:REPLY\b", re.MULTILINE | re.IGNORECASE)
+_SPAM_SCORE = re.compile(r"(?:score|hits)=(-?\d{1,4}(?:\.\d{1,3})?)\s.{0,40}?required=(\d{1,4}(?:\.\d{1,3})?)")
+
+_Found = tuple[str, str]  # a key of SIGNALS, and what fills its clause
+
+
 def classify(
     mail: ParsedMail,
     *,
     envelope_from: str | None,
     token: str | None = None,
     loop_headers: frozenset[str] | Callable[[str], bool] = frozenset(),
+    own_domains: frozenset[str] = frozenset(),
 ) -> Verdict:
     """Classify a parsed mail.
 
     envelope_from: the reverse-path ("" for the null sender, None when unknown).
     token: `reply` or `bounce`, the kind of our signed address that it came to, or None.
     loop_headers: the values of our loop header that are ours, or the check of one value.
+    own_domains: domains, in lower case, in which only this gateway writes mail.
     """
+    fields = {name.lower(): value for name, value in reversed(mail.headers)}
+    reverse_path = _reverse_path(fields, envelope_from)
+    found = [
+        *_loops(mail, reverse_path, loop_headers, own_domains),
+        *_parts(mail, fields),
+        *_header_signs(fields),
+        *_senders(mail, fields, reverse_path),
+        *_lists(mail, fields, reverse_path),
+        *_subjects(mail, fields),
+    ]
+    if found:  # words in the text never speak for themselves: most people's mail is not read at all
+        found.extend(_texts(mail, found))
+    for_a_person = _person(mail, token)
+    kind, because = _decide(found, for_a_person)
+    may_answer = kind is Kind.HUMAN and bool(mail.from_) and not _wants_no_answer(found, fields)
+    return Verdict(kind, because, may_answer)
+
+
+def _decide(found: list[_Found], for_a_person: list[str]) -> tuple[Kind, str]:
+    """The first kind whose evidence, less what speaks for a person, is believed; and why in one sentence."""
+    counterweight = sum(SIGNALS[name].weight for name in for_a_person)
+    weights = dict.fromkeys(_ORDER, 0)
+    for name, _ in found:
+        weights[SIGNALS[name].kind] += SIGNALS[name].weight
+    for kind in _ORDER:
+        if weights[kind] - counterweight >= _BELIEVED:
+            return kind, _sentence(kind, found)
+    if not found:
+        return Kind.HUMAN, "Nothing in it speaks for a machine."
+    doubtful = max(_ORDER, key=weights.__getitem__)
+    return Kind.HUMAN, f"{_sentence(doubtful, found)[:-1]}, which is not enough to call it automatic."
+
+
+def _sentence(kind: Kind, found: list[_Found]) -> str:
+    """The two heaviest signs of a kind as a sentence."""
+    signs = sorted((s for s in found if SIGNALS[s[0]].kind is kind), key=lambda s: -SIGNALS[s[0]].weight)
+    decisive = signs[:1] if SIGNALS[signs[0][0]].weight >= _BELIEVED else signs[:2]
+    text = " and ".join(SIGNALS[name].clause.format(detail[:80]) for name, detail in decisive)
+    return text[0].upper() + text[1:] + "."
+
+
+# ---- signs, one family a function ------------------------------------------------------------------------------------
+
+
+def _loops(
+    mail: ParsedMail,
+    reverse_path: str | None,
+    loop_headers: frozenset[str] | Callable[[str], bool],
+    own_domains: frozenset[str],
+) -> Iterator[_Found]:
     is_ours = loop_headers if callable(loop_headers) else loop_headers.__contains__
     if any(is_ours(value.strip()) for value in mail.header_all(LOOP_HEADER)):
-        return Verdict(Kind.LOOP, "It carries our own loop header.", may_answer=False)
-    if len(mail.header_all("Received")) > _MAX_RECEIVED:
-        return Verdict(Kind.LOOP, f"It has more than {_MAX_RECEIVED} Received lines.", may_answer=False)
+        yield "own loop header", ""
+    if len(mail.headers) > _MAX_RECEIVED and (hops := len(mail.header_all("Received"))) > _MAX_RECEIVED:
+        yield "too many hops", str(hops)
+    if own_domains:
+        for address in (*(a.address for a in mail.from_), reverse_path or ""):
+            if address.rpartition("@")[2].lower() in own_domains:
+                yield "own domain", address
+                break
 
-    report_types = {part.content_type for part in mail.reports}
-    if "message/feedback-report" in report_types:
-        return Verdict(Kind.FEEDBACK, "It carries a feedback report (RFC 5965).", may_answer=False)
-    if "message/delivery-status" in report_types:
-        return Verdict(Kind.BOUNCE, "It carries a delivery status (RFC 3464).", may_answer=False)
-    if "message/disposition-notification" in report_types:
-        return Verdict(Kind.AUTO_REPLY, "It is a read receipt (RFC 8098).", may_answer=False)
 
-    null_sender = _reverse_path(mail, envelope_from) == ""
-    sender = mail.from_[0].address.partition("@")[0].lower() if mail.from_ else ""
-    if mail.header("X-Failed-Recipients") or (null_sender and sender in _DAEMONS):
-        return Verdict(Kind.BOUNCE, "A mail system reports a delivery failure.", may_answer=False)
-
-    # RFC 3834 §5: anything but "no" was written by a program; parameters may follow a semicolon.
-    auto_submitted = (mail.header("Auto-Submitted") or "no").partition(";")[0].strip().lower()
-    if auto_submitted != "no":
-        return Verdict(Kind.AUTO_REPLY, f"Its Auto-Submitted header says {auto_submitted}.", may_answer=False)
-    precedence = (mail.header("Precedence") or "").strip().lower()
-    if precedence in ("auto_reply", "auto-reply"):
-        return Verdict(Kind.AUTO_REPLY, f"Its Precedence header says {precedence}.", may_answer=False)
-    if null_sender:
-        return Verdict(Kind.AUTO_REPLY, "It has the null sender, which only programs use.", may_answer=False)
-    if (mail.header("List-Id") or mail.header("List-Unsubscribe") or precedence in ("bulk", "list")) and not (
-        token and mail.in_reply_to
+def _parts(mail: ParsedMail, fields: dict[str, str]) -> Iterator[_Found]:
+    """What the mail's own machine-readable parts say; a report carried inside of another mail is not its own."""
+    is_report = mail.content_type == "multipart/report"
+    signs = {_REPORTS[p.content_type] for p in own_parts(mail) if p.content_type in _REPORTS}
+    if is_report and ("status part" in signs or "delivery-status" in fields.get("content-type", "").lower()):
+        signs = signs - {"status part"} | {"status report"}
+    if is_report and not signs:
+        signs = {"report structure"}
+    for sign in signs:
+        yield sign, ""
+    if "tls-report-domain" in fields:
+        yield "aggregate report", "TLS, RFC 8460"
+    for file in mail.files:
+        if file.content_type == "text/calendar":
+            if _METHOD_REPLY.search(file.data[:5_000]) and not (mail.text or "").strip():
+                yield "calendar reply", ""
+        elif file.content_type.startswith("application/tlsrpt"):
+            yield "aggregate report", "TLS, RFC 8460"
+    subject = mail.subject[:_MAX_SUBJECT].lower()
+    if mail.files and "report domain:" in subject and "submitter:" in subject:  # RFC 7489 §7.2.1.1
+        yield "aggregate report", "DMARC, RFC 7489"
+    if subject.startswith(("complaint about message from", "email feedback report for ip")) and (
+        mail.files or mail.reports
     ):
-        return Verdict(Kind.LIST, "It comes through a mailing list or in bulk.", may_answer=False)
-
-    suppressed = (mail.header("X-Auto-Response-Suppress") or "none").strip().lower() != "none"
-    return Verdict(Kind.HUMAN, "Nothing in it speaks for a machine.", may_answer=not suppressed)
+        yield "complaint subject", ""
 
 
-def _reverse_path(mail: ParsedMail, envelope_from: str | None) -> str | None:
+def _header_signs(fields: dict[str, str]) -> Iterator[_Found]:
+    # RFC 3834 §5: anything but "no" was written by a program; parameters or a comment may follow.
+    auto_submitted = re.split(r"[;(\s]", fields.get("auto-submitted", "no").strip().lower(), maxsplit=1)[0]
+    if auto_submitted not in ("no", ""):
+        yield "auto submitted", auto_submitted
+    for name in _AUTO_HEADERS & fields.keys():
+        if fields[name].strip().lower() not in _NO:
+            yield "auto header", name.title()
+    precedence = fields.get("precedence", fields.get("x-precedence", "")).strip().lower()
+    if "reply" in precedence:
+        yield "auto precedence", precedence
+    elif precedence in ("bulk", "junk") and not any(name in fields for name in _LIST_HEADERS):
+        yield "bulk", precedence
+    if (
+        "autoresponder" in fields.get("x-post-messageclass", "").lower()
+        or "autorespon" in fields.get("delivered-to", "").lower()
+    ):
+        yield "auto header", "Delivered-To" if "delivered-to" in fields else "X-Post-Messageclass"
+    if "x-ms-exchange-inbox-rules-loop" in fields:
+        yield "inbox rule", ""
+    if _suppresses_auto_replies(fields):
+        yield "no auto mail", ""
+    yield from _spam(fields)
+
+
+def _spam(fields: dict[str, str]) -> Iterator[_Found]:
+    status = fields.get("x-spam-status", "")[:500].lower()
+    if fields.get("x-spam-flag", "").strip().lower() == "yes" or status.startswith("yes"):
+        yield "spam flag", ""
+        score = _SPAM_SCORE.search(status)
+        if score and float(score[1]) >= 2 * float(score[2]) > 0:
+            yield "spam score", ""
+
+
+def _senders(mail: ParsedMail, fields: dict[str, str], reverse_path: str | None) -> Iterator[_Found]:
+    if failed := fields.get("x-failed-recipients"):
+        yield "failed recipients", failed
+    if reverse_path == "":
+        yield "no return", ""
+        yield "null sender", ""
+    sender = fields.get("from", "")[:_MAX_SUBJECT].lower()
+    if MAIL_SYSTEMS.search(sender):
+        yield "mail system", sender
+    elif MAIL_ADMINISTRATORS.search(sender):
+        yield "mail administrator", sender
+    if (reverse_path or "").lower().startswith(("mailer-daemon", "postmaster@")):
+        yield "mail administrator", str(reverse_path)
+    if _is_robot(mail):
+        yield "robot sender", mail.from_[0].address
+        if any(part.content_type in ("message/rfc822", "text/rfc822-headers") for part in own_parts(mail)):
+            yield "robot returns mail", mail.from_[0].address
+
+
+def _lists(mail: ParsedMail, fields: dict[str, str], reverse_path: str | None) -> Iterator[_Found]:
+    """RFC 2919, RFC 2369. A group address that hands mail on to us leaves the same headers, but is not written to."""
+    header = next((name for name in _LIST_HEADERS if name in fields), None)
+    precedence = fields.get("precedence", "").strip().lower()
+    if not header and precedence not in ("list", "bulk", "junk"):
+        return
+    yield "list header", header.title() if header else f"Precedence: {precedence}"
+    if _is_robot(mail):
+        yield "list robot", mail.from_[0].address
+    if header != "list-unsubscribe":  # which customer-relation programs put under everything
+        sender = mail.sender.address.lower() if mail.sender else ""
+        for path in ((reverse_path or "").lower(), sender):
+            if _LIST_PATH.search(path.partition("@")[0]):
+                yield "list envelope", path
+                break
+    named = " ".join(fields.get(name, "") for name in ("list-id", "list-post", "mailing-list")).lower()
+    for address in (*mail.to, *mail.cc):
+        local, _, domain = address.address.lower().partition("@")
+        # RFC 2919 §2: the List-Id of list@example.org is usually <list.example.org>.
+        if local and (f"{local}@{domain}" in named or f"<{local}.{domain}>" in named):
+            yield "to the list", ""
+            return
+
+
+def _subjects(mail: ParsedMail, fields: dict[str, str]) -> Iterator[_Found]:
+    subject = normalise(mail.subject[:_MAX_SUBJECT]).lstrip("[(* ")
+    prefix = _PREFIX.match(subject)
+    answered = prefix is not None and prefix[1] in ANSWER_PREFIXES
+    if not answered:
+        begins = _begins_with(subject, AUTO_REPLY_SUBJECTS)
+        if begins:
+            yield "auto subject", ""
+        elif _begins_with(subject, ABSENCE_SUBJECTS, colon=True):
+            yield "absence subject", ""
+        if BOUNCE_SUBJECTS.search(subject):
+            yield "bounce subject", ""
+        if RECEIPT_SUBJECTS.search(subject):
+            yield "receipt subject", ""
+    elif prefix and not mail.in_reply_to and not mail.references:
+        # An answer without ids was made by a program that has only the subject to go by.
+        rest = _TAG.sub("", subject[prefix.end() :]).strip()
+        if _begins_with(rest, AUTO_REPLY_SUBJECTS):
+            yield "auto subject answered", ""
+
+
+def _texts(mail: ParsedMail, found: list[_Found]) -> Iterator[_Found]:
+    """What the first and the last words of the text say, for a mail that something else makes suspicious."""
+    kinds = {SIGNALS[name].kind for name, _ in found} & {Kind.BOUNCE, Kind.AUTO_REPLY}
+    if not kinds:
+        return
+    own = "\n".join(line for line in report_text(mail)[:6_000].split("\n") if not line.lstrip().startswith(">"))
+    text = normalise(own)
+    ends = text if len(text) < 1_200 else f"{text[:800]} … {text[-400:]}"
+    if Kind.BOUNCE in kinds and BOUNCE_TEXTS.search(text[:2_000]):
+        yield "bounce text", ""
+    if Kind.AUTO_REPLY in kinds:
+        if ABSENCE_TEXTS.search(ends):
+            yield "absence text", ""
+        if AUTOMATED_TEXTS.search(ends):
+            yield "automated text", ""
+
+
+def _person(mail: ParsedMail, token: str | None) -> list[str]:
+    signs = []
+    if mail.in_reply_to or mail.references:
+        signs.append("answer")
+    if token == "reply":  # noqa: S105 -- the kind of a token, not a secret
+        signs.append("reply address")
+    return signs
+
+
+# ---- small questions -------------------------------------------------------------------------------------------------
+
+
+def _begins_with(subject: str, phrases: tuple[str, ...], *, colon: bool = False) -> bool:
+    """Whether a subject is one of the phrases, or begins with it before a colon (or dash, bracket, answer prefix)."""
+    if not subject.startswith(phrases):  # as a rule
+        return False
+    for phrase in phrases:
+        if subject.startswith(phrase):
+            rest = subject[len(phrase) :].lstrip()
+            if rest[:1] in (":", "："):
+                return True
+            if not colon and (not rest or rest[0] in "-–—]([（【" or rest.startswith(("re:", "aw:", "to:", "from:"))):
+                return True
+    return False
+
+
+def _is_robot(mail: ParsedMail) -> bool:
+    local = mail.from_[0].address.partition("@")[0].lower() if mail.from_ else ""
+    return local.startswith(ROBOTS)
+
+
+def _suppresses_auto_replies(fields: dict[str, str]) -> bool:
+    """MS-OXCMAIL §2.2.3.2.14: a list of what the sender does not want; DR, NDR, RN and NRN are no auto-replies."""
+    values = fields.get("x-auto-response-suppress", "").lower().replace(";", ",").split(",")
+    return any(value.strip() in ("all", "oof", "autoreply") for value in values)
+
+
+def _wants_no_answer(found: list[_Found], fields: dict[str, str]) -> bool:
+    names = {name for name, _ in found}
+    return _suppresses_auto_replies(fields) or bool(
+        names & {"robot sender", "mail system", "mail administrator", "null sender", "list header", "spam flag"}
+    )
+
+
+def _reverse_path(fields: dict[str, str], envelope_from: str | None) -> str | None:
     """The reverse-path without angle brackets: from the envelope, else from Return-Path (RFC 5321 §4.4)."""
-    path = envelope_from if envelope_from is not None else mail.header("Return-Path")
-    return None if path is None else path.strip().strip("<>").strip()
+    if envelope_from is not None:
+        return envelope_from.strip().strip("<>").strip()
+    path = fields.get("return-path", "").strip()
+    return path.strip("<>").strip() if path else None
