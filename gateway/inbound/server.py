@@ -215,7 +215,7 @@ class Session(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         """A mail that is being kept stays kept: nobody but the client has gone."""
         if self._wire is None:
-            return  # `_upgrade` said it already
+            return  # said already, by `_hang_up_within_handshake`
         self._wire = None
         super().connection_lost(error)
         if self._work is None:
@@ -468,10 +468,16 @@ class Session(SMTP):
             await self.smtp_STARTTLS("")
         except TLSSetupException as error:
             log.info("session.tls_failed", client=self.client, error=str(error.__cause__))
-            self._ended = True
-            if self._wire is not None:
-                self._wire.abort()
-            self.connection_lost(error)  # asyncio does not tell when a handshake fails
+            self._hang_up_within_handshake()
+        except asyncio.CancelledError:
+            self._hang_up_within_handshake()
+            raise
+
+    def _hang_up_within_handshake(self) -> None:
+        self._ended = True
+        if self._wire is not None:
+            self._wire.abort()
+        self.connection_lost(None)  # asyncio does not say so before a handshake is done
 
     def _forget(self) -> None:
         self._sender = None

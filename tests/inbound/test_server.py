@@ -735,3 +735,20 @@ async def test_a_failed_handshake_ends_that_session_only(doorway: Doorway, serve
         await client.reader.read()
     await until(lambda: not smtp._sessions)
     assert (await (await doorway.greets()).sends_mail()).startswith("250 ")
+
+
+async def test_stopping_within_a_handshake(doorway: Doorway, server_tls: ssl.SSLContext) -> None:
+    smtp = await doorway.opens(server_tls)
+    client = await doorway.greets()
+    assert (await client.says("STARTTLS")).startswith("220 ")
+    await smtp.stop(0.01)
+    assert not smtp._sessions
+    assert await client.is_at_the_end()
+
+
+async def test_leaving_within_a_handshake(doorway: Doorway, server_tls: ssl.SSLContext) -> None:
+    smtp = await doorway.opens(server_tls)
+    client = await doorway.greets()
+    assert (await client.says("STARTTLS")).startswith("220 ")
+    client.writer.close()
+    await until(lambda: not smtp._sessions)
