@@ -22,7 +22,7 @@ API_BODY_BYTES = 1024 * 1024
 async def read(request: Request, limit: int) -> bytes:
     """The whole body. limit: bytes. Raises TooLarge, before anything is read when the client says the size."""
     declared = request.headers.get("content-length", "")
-    chunks, size = [], int(declared) if declared.isdigit() else 0
+    chunks, size = [], int(declared) if declared.isdecimal() else 0
     if size <= limit:
         size = 0
         async for chunk in request.stream():

@@ -341,7 +341,8 @@ def derived_customer_id(store_id: str, email: str) -> str:
 
 
 def _once_each(members: Iterable[ToldMember]) -> tuple[tuple[str, str], ...]:
-    """(address, name) of each member, an address only once."""
-    return tuple({member.email.lower(): (member.email, member.name) for member in reversed(list(members))}.values())[
-        ::-1
-    ]
+    """(address, name) of each member; of an address that stands there twice the first name counts."""
+    first: dict[str, tuple[str, str]] = {}
+    for member in members:
+        first.setdefault(member.email.lower(), (member.email, member.name))
+    return tuple(first.values())

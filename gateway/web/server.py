@@ -53,8 +53,10 @@ def make_app(
     failures.install(app)
     app.include_router(store_api.router)
     app.include_router(hooks.router)
-    app.add_api_route("/healthz", alive, summary="Alive", tags=["Health"])
-    app.add_api_route("/readyz", ready, summary="Ready to serve", tags=["Health"], responses=_NOT_READY)
+    app.add_api_route("/healthz", alive, summary="Alive", response_description="The process is alive", tags=["Health"])
+    app.add_api_route(
+        "/readyz", ready, summary="Ready to serve", response_description="Ready", tags=["Health"], responses=_NOT_READY
+    )
     app.include_router(docs.router)
     return app
 

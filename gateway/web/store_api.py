@@ -96,7 +96,7 @@ class Update(Input):
 
 
 @router.get("/", include_in_schema=False)
-@router.get("", summary="List cases")
+@router.get("", summary="List cases", response_description="A page of cases")
 def list_cases(
     behind: Behind,
     reader: Reader,
@@ -112,13 +112,13 @@ def list_cases(
     return Answer(data=shapes.listing(behind.desk.cases(query, reader), shapes.case_summary))
 
 
-@router.get("/{caseId}", summary="Get a case")
+@router.get("/{caseId}", summary="Get a case", response_description="The case")
 def get_case(behind: Behind, reader: Reader, case_id: CaseId) -> Answer[CaseDetail]:
     """One case, with the status and the time of its order."""
     return Answer(data=shapes.case_detail(behind.desk.case(shapes.case_id(case_id), reader)))
 
 
-@router.get("/{caseId}/messages", summary="List the messages of a case")
+@router.get("/{caseId}/messages", summary="List the messages of a case", response_description="A page of messages")
 def list_messages(
     behind: Behind, reader: Reader, case_id: CaseId, page: PageNumber = 1, limit: Limit = 50
 ) -> Answer[Listing[MessageShape]]:
@@ -130,6 +130,7 @@ def list_messages(
 @router.post(
     "/{caseId}/messages",
     summary="Answer the customer",
+    response_description="The message",
     status_code=201,
     responses=_CONFLICT | _TOO_LARGE,
     openapi_extra=described(Reply, {"body": "Your parcel left today."}),
@@ -158,6 +159,7 @@ def send_message(
 @router.patch(
     "/{caseId}",
     summary="Change status or priority",
+    response_description="The case as it is now",
     responses=_TOO_LARGE,
     openapi_extra=described(Update, {"status": "CLOSED"}),
 )
@@ -171,7 +173,7 @@ def update_case(
     return Answer(data=shapes.case_detail(view))
 
 
-@router.post("/{caseId}/read", summary="Mark as read")
+@router.post("/{caseId}/read", summary="Mark as read", response_description="The case, nothing unread")
 def mark_read(behind: Behind, writer: Writer, case_id: CaseId) -> Answer[CaseDetail]:
     """Nothing is unread afterwards. Calling it again is harmless."""
     return Answer(data=shapes.case_detail(behind.desk.mark_read(shapes.case_id(case_id), writer)))

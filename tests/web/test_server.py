@@ -42,6 +42,12 @@ def test_twenty_replies_at_once_are_twenty_messages(served: Door) -> None:
     assert len([message for message in shown if message["senderType"] == "MERCHANT"]) == 20
 
 
+def connect(served: Door) -> socket.socket:
+    """A bare connection, for what no HTTP client would do."""
+    url = served.client.base_url
+    return socket.create_connection((url.host, url.port or 80), timeout=20)
+
+
 def endless(size: int) -> Iterator[bytes]:
     """A body whose size nobody declares."""
     sent = 0
@@ -61,13 +67,24 @@ def test_a_body_over_the_limit_is_refused_declared_or_not(served: Door) -> None:
 
 def test_a_large_body_is_read_only_for_a_known_caller(served: Door) -> None:
     """The answer comes although the body never does: it was not waited for."""
-    host, port = served.client.base_url.host, served.client.base_url.port
-    assert port is not None
     for path, limit in ((f"{CASES}/case_000000000000000000000000/messages", API_BODY_BYTES), ("/hooks/cases", 10**9)):
-        with socket.create_connection((host, port), timeout=20) as connection:
+        with connect(served) as connection:
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {limit}\r\n\r\n"
             connection.sendall(head.encode())
             assert connection.recv(4_096).startswith(b"HTTP/1.1 401 ")
+
+
+def test_reading_ends_at_the_limit(served: Door) -> None:
+    """The answer comes although the body never ends."""
+    token = served.open_case() and served.token()
+    head = (
+        f"POST {CASES}/case_000000000000000000000000/messages HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        f"Authorization: {token['authorization']}\r\n\r\n"
+    )
+    chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
+    with connect(served) as connection:
+        connection.sendall(head.encode() + chunk * (API_BODY_BYTES // 65_536) + chunk)
+        assert connection.recv(4_096).startswith(b"HTTP/1.1 413 ")
 
 
 def test_the_hooks_limit_is_larger(served: Door) -> None:
@@ -78,14 +95,12 @@ def test_the_hooks_limit_is_larger(served: Door) -> None:
 
 def test_a_client_that_hangs_up_is_no_fault(served: Door) -> None:
     token = served.open_case() and served.token()
-    host, port = served.client.base_url.host, served.client.base_url.port
-    assert port is not None
     head = (
         f"POST {CASES}/case_000000000000000000000000/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
         f"Authorization: {token['authorization']}\r\n\r\n"
     )
     with capture_logs() as logs:
-        with socket.create_connection((host, port)) as connection:
+        with connect(served) as connection:
             connection.sendall(head.encode() + b'{"body":')
         gone = served.client.get("/healthz").status_code  # a later request, so that the log has something to end on
         for _ in range(1_000):
