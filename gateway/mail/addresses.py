@@ -16,10 +16,13 @@ class Address:
 
 
 def recover(value: str) -> tuple[Address, ...]:
-    """Every address that a value against the grammar could mean, without names: addresses in angles, else bare ones.
+    """Every address that a value against the grammar could mean: addresses in angles, else bare ones.
 
     Meant for fields that a strict reader rejects. A From that could mean several people gives several, so that it
-    counts as ambiguous and never as one of them.
+    counts as ambiguous and never as one of them. A name is given only to a lone address in angles.
     """
-    found = _IN_ANGLES.findall(value) or [match.rstrip(".'") for match in _BARE.findall(value)]
+    angles = list(_IN_ANGLES.finditer(value))
+    if len(angles) == 1 and not _BARE.search(value, 0, angles[0].start()):
+        return (Address(value[: angles[0].start()].strip(' "'), angles[0][1]),)
+    found = [angle[1] for angle in angles] or [match.rstrip(".'") for match in _BARE.findall(value)]
     return tuple(Address("", address) for address in dict.fromkeys(found))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-import charset_normalizer
+from gateway.mail.charset_guess import guess
 
 #: Codecs worth a try before a guess; a function, because looking for them costs more than most mails need.
 Hints = Callable[[], tuple[str, ...]]
@@ -13,8 +13,6 @@ Hints = Callable[[], tuple[str, ...]]
 #: Names that mail uses for something wider than they say (as browsers do, https://encoding.spec.whatwg.org §4.2),
 #: and names that Python does not know.
 _MEANT = {
-    "ascii": "cp1252",
-    "us-ascii": "cp1252",
     "iso-8859-1": "cp1252",
     "iso8859-1": "cp1252",
     "iso-8859-1-i": "cp1252",
@@ -27,7 +25,6 @@ _MEANT = {
     "iso-8859-8-e": "iso-8859-8",
     "iso-8859-11": "cp874",
     "tis-620": "cp874",
-    "windows-874": "cp874",
     "gb2312": "gb18030",
     "gbk": "gb18030",
     "x-gbk": "gb18030",
@@ -44,7 +41,6 @@ _MEANT = {
     "ksc5601": "cp949",
     "ksc_5601": "cp949",
     "euc-kr": "cp949",
-    "windows-949": "cp949",
     "shift_jis": "cp932",
     "shift-jis": "cp932",
     "sjis": "cp932",
@@ -57,14 +53,17 @@ _MEANT = {
     "x-unicode-2-0-utf-7": "utf-7",
     "unicode-1-1-utf-8": "utf-8",
     "utf8mb4": "utf-8",
-    "cp1252": "cp1252",
     "x-mac-roman": "mac_roman",
     "macintosh": "mac_roman",
     "x-mac-cyrillic": "mac_cyrillic",
-    "x-cp1250": "cp1250",
-    "x-cp1251": "cp1251",
-    "x-cp1252": "cp1252",
     "koi8": "koi8-r",
+    "cp936": "gb18030",
+    "cp1200": "utf-16-le",
+    "cp20127": "ascii",
+    "cp28591": "cp1252",
+    "cp50220": "iso2022_jp_ext",
+    "cp51932": "euc_jp",
+    "cp65001": "utf-8",
 }
 #: Python calls them text encodings, but no mail is written in them and some are slow or answer with surprises.
 _NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
@@ -83,19 +82,14 @@ _OF_LANGUAGE = {
     "th": ("cp874",),
     **dict.fromkeys(("cs", "hu", "pl", "ro", "sk", "sl", "hr"), ("cp1250",)),
 }
-_GUESSES = ["cp1252", "cp1251", "koi8_r", "gb18030", "cp950", "cp932", "euc_jp", "cp949", "cp1250", "iso8859_2"]
-_GUESSES += ["cp1253", "cp1254", "cp1255", "cp1256", "cp874"]
-_SAMPLE = 4096  # bytes around the first odd one that a guess looks at; guessing is slow
+_NUMBERED = re.compile(r"(?:x-)?(?:cp|windows|win|ibm|ms)[-_]?(\d{3,5})")
+_SAMPLE = 4096  # bytes by which damage is judged
 _HINT = re.compile(rb"charset\*?=[\"']?([\w.:-]+)|=\?([\w.:-]+)(?:\*[\w-]+)?\?[bq]\?", re.IGNORECASE)
 _LANGUAGE = re.compile(rb"^(?:Content-Language|Accept-Language):\s*([a-z]{2})\b", re.IGNORECASE | re.MULTILINE)
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\([JI]|\$\(D)")  # ISO-2022-JP (RFC 1468 §2)
 _HIGH = re.compile(rb"[\x80-\xff]")
 _UNUSED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # in cp1252
 _SURROGATES = re.compile("[\ud800-\udfff]")
-# Codecs in which bytes below 0x80 do not stand for ASCII.
-_STATEFUL = frozenset(
-    {"utf-7", "hz", "iso2022_kr", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"}
-)
 _SEVEN_BIT = frozenset(
     {"utf-7", "hz", "iso2022_kr", "iso2022_jp_ext", "iso2022_jp_2", "iso2022_jp_3", "iso2022_jp_2004"}
 )
@@ -106,6 +100,8 @@ _MULTIBYTE = frozenset({"gb18030", "big5hkscs", "cp950", "cp932", "cp949", "euc_
 def codec_of(charset: str) -> str | None:
     """The Python codec for a charset's name in a mail, or None when there is none that decodes text."""
     name = charset.strip().strip("\"'").lower()
+    if numbered := _NUMBERED.fullmatch(name):
+        name = f"cp{numbered[1]}"
     name = _MEANT.get(name, _MEANT.get(name.replace("_", "-"), name))
     if not name.isascii() or "\0" in name:
         return None
@@ -151,7 +147,8 @@ def _declared(data: bytes, codec: str) -> str | None:
     if data.isascii():
         if codec.startswith("iso2022_jp"):
             return _iso_2022_jp(data)
-        if codec not in _STATEFUL:
+        wide = codec.startswith(("utf-16", "utf-32")) and b"\0" in data  # without a NUL it only says so
+        if not wide and codec not in _SEVEN_BIT:
             return None if _ESCAPES.search(data) else data.decode("ascii")
     elif codec not in _MULTIBYTE and (text := _strict(data, "utf-8")) is not None:
         return text  # what can be read as UTF-8 makes no sense in a charset of one byte, or of seven bits
@@ -175,7 +172,7 @@ def _undeclared(data: bytes, codec: str | None, hinted: Hints) -> str:
     for hint in (*_OF_LANGUAGE["ja"], *hinted()) if codec and codec.startswith("iso2022_jp") else hinted():
         if (text := _strict(data, hint)) is not None:
             return text
-    return data.decode(_guess(data) or "cp1252", "replace")
+    return data.decode(guess(data), "replace")
 
 
 def _strict(data: bytes, codec: str) -> str | None:
@@ -204,11 +201,3 @@ def _iso_2022_jp(data: bytes) -> str:
         if (text := _strict(escaped, codec)) is not None:
             return text
     return data.decode("iso2022_jp_ext", "replace")
-
-
-def _guess(data: bytes) -> str | None:
-    first = _HIGH.search(data)
-    start = max(0, first.start() - _SAMPLE // 2) if first else 0
-    sample = data[start : start + _SAMPLE]
-    best = charset_normalizer.from_bytes(sample, cp_isolation=_GUESSES, preemptive_behaviour=False).best()
-    return best.encoding if best else None

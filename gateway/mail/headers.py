@@ -20,7 +20,7 @@ _WELL_KNOWN = re.compile(
     re.IGNORECASE,
 )
 _FOLD = re.compile(r"\r*\n[ \t\r\n]*")
-_WORD = re.compile(r"=\?([\w.:+-]+)(?:\*[\w-]*)?\?([bBqQ])\?([^?]*(?:\?[^=?][^?]*){0,8})\?=")
+_WORD = re.compile(r"=\?([\w.:+-]+)(?:\*[\w-]*)?\?([bBqQ])\?([^?]*(?:\?(?!=)[^?]*){0,8})\?=")
 _UNPRINTABLE = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 

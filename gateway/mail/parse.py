@@ -212,11 +212,10 @@ def _addresses(field_name: str, values: list[str], defects: list[str]) -> tuple[
         defects.append(f"The {field_name} field is long; only its first addresses are read.")
         value = value[:_LONGEST_ADDRESS_FIELD].rpartition(",")[0]
     odd: list[dict[str, object]] = []
-    found = tuple(
-        Address(headers.decode_words(name), address) for name, address in get_addresses(value, defects=odd) if address
-    )
+    read = tuple(Address(name, address) for name, address in get_addresses(value, defects=odd) if address)
     defects.extend(f"The {field_name} field is odd: {defect['reason']}." for defect in odd)
-    return found or addresses.recover(value)
+    found = read or addresses.recover(value)
+    return tuple(Address(headers.decode_words(person.name), person.address) for person in found)
 
 
 def _date(values: list[str], defects: list[str]) -> datetime | None:

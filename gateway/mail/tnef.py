@@ -108,7 +108,6 @@ def _read_bodies(found: Tnef, value: bytes, charset: str) -> None:
     properties = dict(_properties(value))
     kind, codepage = properties.get(_P_CODEPAGE, (0, b""))
     html_charset = f"cp{struct.unpack_from('<I', codepage)[0]}" if kind == 3 and len(codepage) >= 4 else charset
-    html_charset = "utf-8" if html_charset == "cp65001" else html_charset
     found.text = found.text or _text(properties.get(_P_BODY), charset)
     found.html = found.html or _text(properties.get(_P_HTML), html_charset)
 
