@@ -414,7 +414,8 @@ NOT_RECIPIENTS = frozenset(
 RECIPIENT_LABELS = phrases("""
     _recipient | _recipients | _recipient address | _recipient s | _rcpt to | _rcpt | _undeliverable address |
     _undeliverable to | _delivered to | _deliver to | _delivery to | _message to | _error-for | _unknown user |
-    _user unknown | _no such user | _mailbox is full | _attempts | _userid | _addressed to | _failed address |
+    _user unknown | _unknown host | _no such user | _mailbox is full | _attempts | _userid | _addressed to |
+    _failed address |
     _email address | _generated from | _local mailbox | _empfänger | _empfängeradresse | _destinataire |
     _destinataires | _destinatario | _destinatarios | _destinatari | _destinatário | _destinatários | _ontvanger |
     _geadresseerde | _odbiorca | _mottagare | _modtager | _mottaker | _vastaanottaja | _příjemce | _címzett | _alıcı |

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.mail.bounces import own_parts, report_text
 from gateway.mail.machine_words import (
     ABSENCE_SUBJECTS,
     ABSENCE_TEXTS,
@@ -28,6 +27,7 @@ from gateway.mail.machine_words import (
 )
 from gateway.mail.parse import ParsedMail
 from gateway.mail.phrases import normalise
+from gateway.mail.report_words import own_parts, own_text, read_words, returns_mail
 
 #: Carried by every outgoing mail of ours; its keyed value is checked by the caller.
 LOOP_HEADER = "X-Casegate-Loop"
@@ -35,6 +35,7 @@ LOOP_HEADER = "X-Casegate-Loop"
 _MAX_RECEIVED = 30
 _BELIEVED = 100
 _MAX_SUBJECT = 300
+_MAX_TEXT = 6_000
 
 
 class Kind(StrEnum):
@@ -80,12 +81,15 @@ SIGNALS = {
     "complaint subject": Signal(Kind.FEEDBACK, 200, "its subject is that of a complaint with the mail attached"),
     # ---- delivery reports: a machine-readable part decides, otherwise two signs of three (who, subject, text) -------
     "status report": Signal(Kind.BOUNCE, 300, "it is a delivery status report (RFC 3464)"),
-    "status part": Signal(Kind.BOUNCE, 90, "it has a delivery status among its parts"),
+    "status part": Signal(Kind.BOUNCE, 60, "it has a delivery status among its parts"),
     "failed recipients": Signal(Kind.BOUNCE, 300, "its X-Failed-Recipients header names {}"),
     "mail system": Signal(Kind.BOUNCE, 150, "it was written by a mail system ({})"),
-    "mail administrator": Signal(Kind.BOUNCE, 60, "it comes from {}"),
+    "mail administrator": Signal(Kind.BOUNCE, 50, "it comes from {}"),
+    "daemon path": Signal(Kind.BOUNCE, 60, "its return path is {}"),
     "no return": Signal(Kind.BOUNCE, 60, "it has the null sender"),
+    "administrator returns mail": Signal(Kind.BOUNCE, 20, "a mail administrator's address sends a mail back"),
     "robot returns mail": Signal(Kind.BOUNCE, 50, "a robot sends a mail back ({})"),
+    "bounce address": Signal(Kind.BOUNCE, 30, "it came to a bounce address"),
     "report structure": Signal(Kind.BOUNCE, 50, "it is built as a report"),
     "bounce subject": Signal(Kind.BOUNCE, 40, "its subject announces a failed delivery"),
     "bounce text": Signal(Kind.BOUNCE, 50, "its text reports a failed delivery"),
@@ -99,25 +103,27 @@ SIGNALS = {
         Kind.AUTO_REPLY, 200, "it is a calendar's answer to an invitation, without words (RFC 5546)"
     ),
     "auto subject": Signal(Kind.AUTO_REPLY, 200, "its subject begins like an automatic reply"),
-    "auto subject answered": Signal(Kind.AUTO_REPLY, 60, "its subject contains that of an automatic reply"),
-    "absence subject": Signal(Kind.AUTO_REPLY, 90, "its subject speaks of an absence"),
-    "absence text": Signal(Kind.AUTO_REPLY, 80, "its text speaks of an absence"),
+    "auto subject answered": Signal(Kind.AUTO_REPLY, 100, "its subject contains that of an automatic reply"),
+    "absence subject": Signal(Kind.AUTO_REPLY, 60, "its subject speaks of an absence"),
+    "absence answer": Signal(Kind.AUTO_REPLY, 80, "its subject speaks of an absence although it answers a mail"),
+    "absence text": Signal(Kind.AUTO_REPLY, 30, "its text speaks of an absence"),
     "automated text": Signal(Kind.AUTO_REPLY, 100, "its text calls itself automatic"),
     "receipt subject": Signal(Kind.AUTO_REPLY, 50, "its subject confirms a receipt"),
-    "bulk": Signal(Kind.AUTO_REPLY, 90, "its Precedence header says {}"),
-    "inbox rule": Signal(Kind.AUTO_REPLY, 90, "an inbox rule sent it"),
+    "bulk": Signal(Kind.AUTO_REPLY, 110, "its Precedence header says {}"),
+    "inbox rule": Signal(Kind.AUTO_REPLY, 100, "an inbox rule sent it and asks for no automatic mail"),
     "robot sender": Signal(Kind.AUTO_REPLY, 30, "nobody reads its sender's address ({})"),
-    "no auto mail": Signal(Kind.AUTO_REPLY, 10, "it asks for no automatic mail"),
+    "no auto mail": Signal(Kind.AUTO_REPLY, 5, "it asks for no automatic mail"),
     # ---- one mail to many -------------------------------------------------------------------------------------------
     "list header": Signal(Kind.LIST, 100, "it comes through a mailing list or in bulk ({})"),
-    "to the list": Signal(Kind.LIST, 50, "it is addressed to that list"),
-    "list envelope": Signal(Kind.LIST, 50, "its envelope is that of a list ({})"),
-    "list robot": Signal(Kind.LIST, 50, "nobody reads its sender's address ({})"),
+    "to the list": Signal(Kind.LIST, 80, "it is addressed to that list"),
+    "list envelope": Signal(Kind.LIST, 80, "its envelope is that of a list ({})"),
+    "list robot": Signal(Kind.LIST, 80, "nobody reads its sender's address ({})"),
     # ---- only what a filter is quite sure of ------------------------------------------------------------------------
     "spam flag": Signal(Kind.SPAM, 60, "the spam filter flagged it"),
     "spam score": Signal(Kind.SPAM, 60, "with at least twice the score that it needs"),
     # ---- what speaks for a person -----------------------------------------------------------------------------------
     "answer": Signal(Kind.HUMAN, 40, "it answers a mail"),
+    "answer subject": Signal(Kind.HUMAN, 30, "its subject is that of an answer"),
     "reply address": Signal(Kind.HUMAN, 30, "it came to a reply address"),
 }
 
@@ -142,24 +148,19 @@ _AUTO_HEADERS = frozenset(
         "x-autoresponder-id",
         "x-autogenerated",
         "x-auto-generated",
-        "x-automatic",
-        "x-automatic-reply",
-        "x-automatically-sent",
         "x-vacation",
         "x-vacation-message",
-        "x-out-of-office",
-        "x-ooo",
         "x-fc-machinegenerated",
         "x-cron-env",
         "x-amazon-auto-reply",
         "x-qq-autoreply",
-        "x-ms-exchange-generated-message-source",
     }
 )
 _NO = frozenset({"no", "false", "0", "none", "off", ""})
 
-#: Everything that a look at one header field can tell, by its name. Fields not in here are never looked at.
 _LIST_HEADERS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-mailinglist")
+
+_EXCHANGE_SOURCE = "x-ms-exchange-generated-message-source"
 
 _REPORTS = {
     "message/feedback-report": "feedback part",
@@ -169,7 +170,7 @@ _REPORTS = {
     "message/global-disposition-notification": "read receipt",
 }
 
-_PREFIX = re.compile(
+_ANSWER = re.compile(
     r"\s{0,5}(?:\[[^\[\]]{0,60}\]\s{0,5})?([^\s:：\[\]()]{1,12})\s?(?:\[\d{1,3}\]|\(\d{1,3}\))?\s?[:：]"
 )
 _TAG = re.compile(r"\[[^\[\]]{0,60}\]\s{0,5}")
@@ -203,28 +204,29 @@ def classify(
         *_header_signs(fields),
         *_senders(mail, fields, reverse_path),
         *_lists(mail, fields, reverse_path),
-        *_subjects(mail, fields),
+        *_subjects(mail),
+        *_person(mail, token),
     ]
-    if found:  # words in the text never speak for themselves: most people's mail is not read at all
-        found.extend(_texts(mail, found))
-    for_a_person = _person(mail, token)
-    kind, because = _decide(found, for_a_person)
+    found.extend(_texts(mail, found))
+    kind, because = _decide(found)
     may_answer = kind is Kind.HUMAN and bool(mail.from_) and not _wants_no_answer(found, fields)
     return Verdict(kind, because, may_answer)
 
 
-def _decide(found: list[_Found], for_a_person: list[str]) -> tuple[Kind, str]:
+def _decide(found: list[_Found]) -> tuple[Kind, str]:
     """The first kind whose evidence, less what speaks for a person, is believed; and why in one sentence."""
-    counterweight = sum(SIGNALS[name].weight for name in for_a_person)
-    weights = dict.fromkeys(_ORDER, 0)
+    weights = dict.fromkeys(Kind, 0)
     for name, _ in found:
         weights[SIGNALS[name].kind] += SIGNALS[name].weight
+    if {"answer", "reply address"} <= {name for name, _ in found}:
+        # Who answers our mail at the address that we gave him is behind a group's address, not a list.
+        weights[Kind.LIST] = weights[Kind.SPAM] = 0
     for kind in _ORDER:
-        if weights[kind] - counterweight >= _BELIEVED:
+        if weights[kind] - weights[Kind.HUMAN] >= _BELIEVED:
             return kind, _sentence(kind, found)
-    if not found:
-        return Kind.HUMAN, "Nothing in it speaks for a machine."
     doubtful = max(_ORDER, key=weights.__getitem__)
+    if not weights[doubtful]:
+        return Kind.HUMAN, "Nothing in it speaks for a machine."
     return Kind.HUMAN, f"{_sentence(doubtful, found)[:-1]}, which is not enough to call it automatic."
 
 
@@ -263,15 +265,15 @@ def _parts(mail: ParsedMail, fields: dict[str, str]) -> Iterator[_Found]:
     signs = {_REPORTS[p.content_type] for p in own_parts(mail) if p.content_type in _REPORTS}
     if is_report and ("status part" in signs or "delivery-status" in fields.get("content-type", "").lower()):
         signs = signs - {"status part"} | {"status report"}
-    if is_report and not signs:
+    if not signs and (is_report or "report-type=" in fields.get("content-type", "").lower()):
         signs = {"report structure"}
-    for sign in signs:
+    for sign in sorted(signs):
         yield sign, ""
     if "tls-report-domain" in fields:
         yield "aggregate report", "TLS, RFC 8460"
     for file in mail.files:
         if file.content_type == "text/calendar":
-            if _METHOD_REPLY.search(file.data[:5_000]) and not (mail.text or "").strip():
+            if _METHOD_REPLY.search(file.data[:5_000]) and not own_text(mail).strip():
                 yield "calendar reply", ""
         elif file.content_type.startswith("application/tlsrpt"):
             yield "aggregate report", "TLS, RFC 8460"
@@ -289,7 +291,7 @@ def _header_signs(fields: dict[str, str]) -> Iterator[_Found]:
     auto_submitted = re.split(r"[;(\s]", fields.get("auto-submitted", "no").strip().lower(), maxsplit=1)[0]
     if auto_submitted not in ("no", ""):
         yield "auto submitted", auto_submitted
-    for name in _AUTO_HEADERS & fields.keys():
+    for name in sorted(_AUTO_HEADERS & fields.keys()):
         if fields[name].strip().lower() not in _NO:
             yield "auto header", name.title()
     precedence = fields.get("precedence", fields.get("x-precedence", "")).strip().lower()
@@ -302,10 +304,11 @@ def _header_signs(fields: dict[str, str]) -> Iterator[_Found]:
         or "autorespon" in fields.get("delivered-to", "").lower()
     ):
         yield "auto header", "Delivered-To" if "delivered-to" in fields else "X-Post-Messageclass"
-    if "x-ms-exchange-inbox-rules-loop" in fields:
-        yield "inbox rule", ""
     if _suppresses_auto_replies(fields):
         yield "no auto mail", ""
+        # Rules also hand on what people wrote; then the headers of those remain, which hardly ever hold both.
+        if "x-ms-exchange-inbox-rules-loop" in fields or "rules agent" in fields.get(_EXCHANGE_SOURCE, "").lower():
+            yield "inbox rule", ""
     yield from _spam(fields)
 
 
@@ -329,11 +332,13 @@ def _senders(mail: ParsedMail, fields: dict[str, str], reverse_path: str | None)
         yield "mail system", sender
     elif MAIL_ADMINISTRATORS.search(sender):
         yield "mail administrator", sender
-    if (reverse_path or "").lower().startswith(("mailer-daemon", "postmaster@")):
-        yield "mail administrator", str(reverse_path)
+        if returns_mail(mail):
+            yield "administrator returns mail", ""
+    if reverse_path and reverse_path.lower().startswith(("mailer-daemon", "double-bounce@")):
+        yield "daemon path", reverse_path
     if _is_robot(mail):
         yield "robot sender", mail.from_[0].address
-        if any(part.content_type in ("message/rfc822", "text/rfc822-headers") for part in own_parts(mail)):
+        if returns_mail(mail):
             yield "robot returns mail", mail.from_[0].address
 
 
@@ -361,51 +366,58 @@ def _lists(mail: ParsedMail, fields: dict[str, str], reverse_path: str | None) -
             return
 
 
-def _subjects(mail: ParsedMail, fields: dict[str, str]) -> Iterator[_Found]:
-    subject = normalise(mail.subject[:_MAX_SUBJECT]).lstrip("[(* ")
-    prefix = _PREFIX.match(subject)
-    answered = prefix is not None and prefix[1] in ANSWER_PREFIXES
-    if not answered:
-        begins = _begins_with(subject, AUTO_REPLY_SUBJECTS)
-        if begins:
-            yield "auto subject", ""
-        elif _begins_with(subject, ABSENCE_SUBJECTS, colon=True):
-            yield "absence subject", ""
-        if BOUNCE_SUBJECTS.search(subject):
-            yield "bounce subject", ""
-        if RECEIPT_SUBJECTS.search(subject):
-            yield "receipt subject", ""
-    elif prefix and not mail.in_reply_to and not mail.references:
+def _subjects(mail: ParsedMail) -> Iterator[_Found]:
+    subject = normalise(mail.subject[:_MAX_SUBJECT]).lstrip("[(*【（「 ")
+    answers = bool(mail.in_reply_to or mail.references)
+    prefix = _ANSWER.match(subject)
+    if prefix and prefix[1] in ANSWER_PREFIXES:
+        yield "answer subject", ""
         # An answer without ids was made by a program that has only the subject to go by.
-        rest = _TAG.sub("", subject[prefix.end() :]).strip()
-        if _begins_with(rest, AUTO_REPLY_SUBJECTS):
+        if not answers and _begins_with(_TAG.sub("", subject[prefix.end() :]).strip(), AUTO_REPLY_SUBJECTS):
             yield "auto subject answered", ""
+        return
+    if _begins_with(subject, AUTO_REPLY_SUBJECTS):
+        yield "auto subject", ""
+    elif _begins_with(subject, ABSENCE_SUBJECTS, colon=True):
+        yield "absence subject", ""
+        if answers:
+            yield "absence answer", ""
+    if BOUNCE_SUBJECTS.search(subject):
+        yield "bounce subject", ""
+    if RECEIPT_SUBJECTS.search(subject):
+        yield "receipt subject", ""
 
 
 def _texts(mail: ParsedMail, found: list[_Found]) -> Iterator[_Found]:
-    """What the first and the last words of the text say, for a mail that something else makes suspicious."""
-    kinds = {SIGNALS[name].kind for name, _ in found} & {Kind.BOUNCE, Kind.AUTO_REPLY}
+    """What the text says, if something else is suspicious: words never speak alone, so most mail is not read at all."""
+    names = {name for name, _ in found}
+    kinds = {SIGNALS[name].kind for name in names} & {Kind.BOUNCE, Kind.AUTO_REPLY}
     if not kinds:
         return
-    own = "\n".join(line for line in report_text(mail)[:6_000].split("\n") if not line.lstrip().startswith(">"))
-    text = normalise(own)
-    ends = text if len(text) < 1_200 else f"{text[:800]} … {text[-400:]}"
-    if Kind.BOUNCE in kinds and BOUNCE_TEXTS.search(text[:2_000]):
+    lines = own_text(mail)[:_MAX_TEXT].split("\n")
+    text = "\n".join(normalise(line) for line in lines if line.strip() and not line.lstrip().startswith(">"))
+    # People complain about undelivered parcels; only mail systems list addresses or send back what they got.
+    if (
+        Kind.BOUNCE in kinds
+        and BOUNCE_TEXTS.search(text.replace("\n", " "), 0, 2_000)
+        and ("mail system" in names or read_words(mail).names_recipients() or returns_mail(mail))
+    ):
         yield "bounce text", ""
     if Kind.AUTO_REPLY in kinds:
+        ends = text if len(text) < 1_200 else f"{text[:800]}\n{text[-400:]}"
         if ABSENCE_TEXTS.search(ends):
             yield "absence text", ""
         if AUTOMATED_TEXTS.search(ends):
             yield "automated text", ""
 
 
-def _person(mail: ParsedMail, token: str | None) -> list[str]:
-    signs = []
+def _person(mail: ParsedMail, address_kind: str | None) -> Iterator[_Found]:
     if mail.in_reply_to or mail.references:
-        signs.append("answer")
-    if token == "reply":  # noqa: S105 -- the kind of a token, not a secret
-        signs.append("reply address")
-    return signs
+        yield "answer", ""
+    if address_kind == "reply":
+        yield "reply address", ""
+    elif address_kind == "bounce":
+        yield "bounce address", ""
 
 
 # ---- small questions -------------------------------------------------------------------------------------------------
@@ -427,7 +439,7 @@ def _begins_with(subject: str, phrases: tuple[str, ...], *, colon: bool = False)
 
 def _is_robot(mail: ParsedMail) -> bool:
     local = mail.from_[0].address.partition("@")[0].lower() if mail.from_ else ""
-    return local.startswith(ROBOTS)
+    return re.split(r"[+.]", local, maxsplit=1)[0] in ROBOTS
 
 
 def _suppresses_auto_replies(fields: dict[str, str]) -> bool:

@@ -22,15 +22,17 @@ def normalise(text: str) -> str:
     return " ".join(_NOISE.sub("", " ".join(text.translate(_CHARACTERS).lower().split())).split())
 
 
-def matcher(table: Iterable[str], *, every: bool = False) -> re.Pattern[str]:
+def matcher(table: Iterable[str], *, every: bool = False, starts_sentence: bool = False) -> re.Pattern[str]:
     """One regular expression for all phrases, which reads a text once however many there are.
 
     It branches on one character at a time (a trie), so nothing is ever tried twice at the same place. every: for
-    `finditer`, finds also phrases that overlap; the phrase is then group 1. Of two phrases of which one begins like
-    the other, only the shorter is found.
+    `finditer`, finds also phrases that overlap; the phrase is then group 1. starts_sentence: only at the start of the
+    text, of a line or of a sentence. Of two phrases of which one begins like the other, only the shorter is found.
     """
-    trie = _trie(sorted(table), 0)
-    return re.compile(f"(?=({trie}))" if every else trie)
+    pattern = _trie(sorted(table), 0)
+    if starts_sentence:
+        pattern = rf"(?:^|[\n.!?。！*(=-] ?){pattern}"
+    return re.compile(f"(?=({pattern}))" if every else pattern)
 
 
 def _trie(table: list[str], depth: int) -> str:
