@@ -265,9 +265,9 @@ class _Content:
         content_type = part.content_type
         if content_type in _REPORTS:
             self.reports.append(ReportPart(_REPORTS[content_type], data))
-        elif content_type in _RETURNED and part.in_container("multipart/report"):
+        elif content_type in _RETURNED and _in_report(part):
             self.reports.append(ReportPart(_RETURNED[content_type], data))
-        elif _is_body(part, disposition.value, name) and not _is_binary(data):
+        elif _is_body(part, disposition.value, name, alone=not self.bodies) and not _is_binary(data):
             self.take_body(part, data)
         elif tnef.is_tnef(data) and (content_type in _TNEF_TYPES or name.lower() == "winmail.dat"):
             self.take_tnef(name, content_type, data)
@@ -336,8 +336,17 @@ class _Content:
         return tuple(replace(file, inline=True) if file.content_id in cids else file for file in self.files)
 
 
-def _is_body(part: mime.Part, disposition: str, name: str) -> bool:
-    """Whether a part is something to read, not a file."""
+def _in_report(part: mime.Part) -> bool:
+    """Whether a part lies in a report; some mail systems send theirs as multipart/mixed."""
+    container = part.container
+    return container is not None and (
+        container.content_type == "multipart/report"
+        or any(sibling.content_type in _REPORTS for sibling in container.children)
+    )
+
+
+def _is_body(part: mime.Part, disposition: str, name: str, *, alone: bool) -> bool:
+    """Whether a part is something to read, not a file. alone: there was nothing to read before it."""
     if not part.content_type.startswith("text/") or disposition == "attachment" or part.content_type in _DATA:
         return False
     alternative = part.in_container("multipart/alternative")
@@ -346,7 +355,13 @@ def _is_body(part: mime.Part, disposition: str, name: str) -> bool:
         return not name and not alternative
     if part.in_container("multipart/related") and not part.is_root_of_related():
         return False
-    return not name or alternative or part.container is None
+    if not name or alternative or part.container is None:
+        return True
+    # Some programs give the body a name; then it comes first, and no text without a name comes after it.
+    return alone and not any(
+        sibling.content_type.startswith(("text/", "multipart/")) and sibling is not part
+        for sibling in part.container.children
+    )
 
 
 def _is_binary(data: bytes) -> bool:

@@ -221,6 +221,18 @@ class TestBodies:
         parsed = parse(mail(b"Content-Type: text/plain; name=body.txt"))
         assert (parsed.text, parsed.files) == ("The cup is broken.\n", ())
 
+    def test_the_only_text_beside_files_is_the_body_though_it_has_a_name(self) -> None:
+        named = TEXT.replace(b"utf-8", b"utf-8; name=message.txt")
+        parsed = parse(HEAD + multipart(b"mixed", named, IMAGE))
+        assert parsed.text == "Hello"
+        assert only_file(parsed).filename == "cup.png"
+
+    def test_a_named_text_beside_the_body_is_a_file(self) -> None:
+        named = TEXT.replace(b"utf-8", b"utf-8; name=log.txt")
+        parsed = parse(HEAD + multipart(b"mixed", TEXT, named))
+        assert parsed.text == "Hello"
+        assert only_file(parsed).filename == "log.txt"
+
     def test_a_picture_that_calls_itself_text_is_a_file(self) -> None:
         body = base64.encodebytes(b"\x89PNG\r\n\x1a\n\0\0\0" + bytes(500))
         parsed = parse(mail(b"Content-Type: text/plain", b"Content-Transfer-Encoding: base64", body=body))
@@ -319,6 +331,10 @@ class TestReports:
         assert [report.content_type for report in parsed.reports] == ["message/delivery-status", "message/rfc822"]
         assert parsed.reports[0].data.endswith(b"Action: failed")
         assert parsed.files == ()
+
+    def test_a_report_that_is_sent_as_mixed(self) -> None:
+        parsed = parse(HEAD + multipart(b"mixed", TEXT, self.STATUS, self.ORIGINAL))
+        assert [report.content_type for report in parsed.reports] == ["message/delivery-status", "message/rfc822"]
 
     def test_a_report_about_international_addresses_goes_by_the_same_names(self) -> None:
         status = self.STATUS.replace(b"message/delivery-status", b"message/global-delivery-status")
