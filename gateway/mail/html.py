@@ -16,104 +16,23 @@ MAX_HTML: Final = 2_000_000
 _MAX_DEPTH: Final = 256
 _MAX_FORMATTING: Final = 48
 
-_FORMATTING = frozenset(
-    ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u", "span"]
+
+def _tags(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_FORMATTING = _tags("a b big code em font i nobr s small strike strong tt u span")
+_NOT_NESTING = _tags(
+    "area base br col embed hr img input link meta param source track wbr p li td th tr dt dd option html "
+    "head body tbody thead tfoot colgroup"
 )
-_NOT_NESTING = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-        "p",
-        "li",
-        "td",
-        "th",
-        "tr",
-        "dt",
-        "dd",
-        "option",
-        "html",
-        "head",
-        "body",
-        "tbody",
-        "thead",
-        "tfoot",
-        "colgroup",
-    ]
+_BLOCKS = _tags(
+    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form "
+    "h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table tr ul"
 )
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "center",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tr",
-        "ul",
-    ]
-)
-_PARAGRAPHS = frozenset(["p", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote"])
-_UNSEEN = frozenset(
-    [
-        "head",
-        "style",
-        "script",
-        "title",
-        "template",
-        "noscript",
-        "svg",
-        "math",
-        "object",
-        "iframe",
-        "select",
-        "textarea",
-        "button",
-        "audio",
-        "video",
-    ]
-)
-_MARKED = frozenset(
-    ["a", "article", "blockquote", "center", "div", "font", "hr", "p", "pre", "section", "span", "table", "td"]
-)
+_PARAGRAPHS = _tags("p ul ol table h1 h2 h3 h4 h5 h6 pre blockquote")
+_UNSEEN = _tags("head style script title template noscript svg math object iframe select textarea button audio video")
+_MARKED = _tags("a article blockquote center div font hr p pre section span table td")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]{0,20})(?=[\s/>])[^<>]{0,4000}>")
 _DATA_URL = re.compile(r"data:[a-z]{1,20}/[^\"'\s<>]{500,}", re.I)
 _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden|mso-hide:\s*all", re.I)
@@ -226,6 +145,7 @@ class _Reader:
         self._lines: list[Line] = []
         self._parts: list[str] = []
         self._prefix = ""
+        self._gap = False
         self._depth = 0
         self._role: Role | None = None
         self._pre = 0
@@ -327,7 +247,7 @@ class _Reader:
         href = (node.attributes.get("href") or "").strip()
         shown = "".join(self._parts)[-len(href) - 8 :]
         if href.startswith(("http://", "https://")) and href.rstrip("/").partition("//")[2] not in shown:
-            self._parts.append(f" ({href}) ")
+            self._parts.append(f" ({href})")
 
     def _picture(self, attributes: Mapping[str, str | None]) -> None:
         alt = (attributes.get("alt") or "").strip()
@@ -346,16 +266,21 @@ class _Reader:
             self._parts.append(other)
 
     def _end_line(self, even_empty: bool = False) -> None:
-        if self._parts or even_empty:
-            text = "".join(self._parts)
-            self._parts.clear()
-            text = text.rstrip() if self._pre else " ".join(text.replace("\t", "  ").split(" ")).strip()
-            if not self._pre:
-                text = _SPACE.sub(" ", text)
-            if text or even_empty:
-                self._lines.append(Line(self._prefix + text if text else "", self._depth, self._role))
-                self._prefix = "" if text else self._prefix
+        if not (self._parts or even_empty):
+            return
+        text = "".join(self._parts)
+        self._parts.clear()
+        text = text.rstrip() if self._pre else _SPACE.sub(" ", text).strip()
+        if text or even_empty:
+            self._fill_gap()
+            self._lines.append(Line(self._prefix + text if text else "", self._depth, self._role))
+            self._prefix = "" if text else self._prefix
 
     def _blank(self) -> None:
-        if self._lines and self._lines[-1].text:
-            self._lines.append(Line("", self._depth, self._role))
+        """A blank line before the next words: it belongs to the outer of the two quotes that it separates."""
+        self._gap = True
+
+    def _fill_gap(self) -> None:
+        if self._gap and self._lines and self._lines[-1].text:
+            self._lines.append(Line("", min(self._depth, self._lines[-1].depth), self._role))
+        self._gap = False

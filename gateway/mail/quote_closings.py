@@ -8,10 +8,11 @@ from gateway.mail.quote_shapes import is_mobile_footer, is_notice, is_rule, name
 
 # A signature is short. What is longer than this below a row of dashes is a section of the text.
 _LINES: Final = 15
+_LINE: Final = 160
 _CHARACTERS: Final = 1000
 _PARTS: Final = 6  # signature, notice, footer, … one below the other
 _PARAGRAPHS: Final = 8  # from the end, that are asked whether they are notices
-_STRONG = re.compile(r"--$|__+$|—$|–$")
+_DELIMITER = re.compile(r"--$|—$|–$")
 
 
 def closing_start(lines: Sequence[str], start: int, end: int, *, keep_first: bool) -> int:
@@ -45,20 +46,23 @@ def _without_tail(lines: Sequence[str], start: int, end: int) -> int:
 
 def _signature(lines: Sequence[str], start: int, end: int) -> int:
     """The row of dashes above a short tail. RFC 3676 §4.3 has "-- "; the space is often lost on the way."""
-    filled = size = 0
-    for index in range(end - 1, max(start, end - 60) - 1, -1):
+    tail: list[str] = []
+    for index in range(end - 1, max(start, end - 4 * _LINES) - 1, -1):
         line = lines[index]
-        if not line:
-            continue
-        if is_rule(line):
-            if _STRONG.match(line) or (filled <= 5 and size <= 300):
-                return index
-            return end
-        filled += 1
-        size += len(line)
-        if filled > _LINES or size > _CHARACTERS:
+        if line and is_rule(line):
+            return index if _DELIMITER.match(line) or _reads_like_a_signature(tail) else end
+        if line:
+            tail.append(line)
+        if len(tail) > _LINES or len(line) > _LINE or sum(map(len, tail)) > _CHARACTERS:
             break
     return end
+
+
+def _reads_like_a_signature(tail: Sequence[str]) -> bool:
+    """Below other rows than "--" people go on writing; a signature has no sentences, or it has an address."""
+    return len(tail) <= 6 and (
+        any("@" in line or "http" in line for line in tail) or not any(line[-1] in ".?!:," for line in tail)
+    )
 
 
 def _notice(lines: Sequence[str], start: int, end: int) -> int:

@@ -19,6 +19,7 @@ from gateway.mail.quote_words import (
     ORIGINAL_STEMS,
     RECIPIENT_STEMS,
     START_FRAGMENTS,
+    START_PHRASES,
     STARTS,
     VERB_FRAGMENTS,
     VERBS,
@@ -52,6 +53,7 @@ _CLOCK = re.compile(r"\d{1,2}(?:[:h]|\.(?=\d\d(?:\D|$)))\d{2}|GMT|UTC|[ap]\.?m\.
 _ADDRESS = re.compile(r"[^\s@<>]{1,80}@[^\s@<>]{2,100}|<mailto:")
 _COUNTED_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 _LABELLED = re.compile(r"[*_\s|]{0,4}([^\W\d_][^:：\n]{0,30}?)[*_\s]{0,4}[:：]")
+_HEAD_END = re.compile(r"[<(\d]|\S+@")
 _INNER_LABEL = re.compile(r"\s([^\W\d_]{2,15}):\s")
 _MARKUP = re.compile(r"[<>()\[\]*_]")
 _CAPITAL = re.compile(r"(?<![^\W_])[^\W\d_]{1,9}(?![^\W_])")
@@ -60,6 +62,8 @@ _DIVIDER = re.compile(
 )
 _RULE = re.compile(r"[-_=—–*~#+]{2,}$|(?:[-_=*~] ){3,}[-_=*~]?$|—$|–$")
 
+
+_FIRST_PERSON = frozenset(["i", "we", "ich", "wir", "nous", "j", "yo", "ik", "wij", "jag", "jeg", "minä", "я", "мы"])
 
 # A divider of the right shape needs to say no more than "message".
 _MESSAGE = (
@@ -73,18 +77,24 @@ def plain(line: str) -> str:
     """The line as rules compare it: bounded, without invisible characters and outer space."""
     if not line:
         return ""
+    if "&nbsp;" in line:
+        line = line.replace("&nbsp;", " ")  # QQ writes it into plain text
     if len(line) > LOOK:
         line = f"{line[: LOOK // 2]} {line[-LOOK // 2 :]}"
     return line.strip() if line.isascii() else line.translate(_INVISIBLE).strip()
 
 
 class Evidence(NamedTuple):
-    """What speaks for an announcement ("On <date>, <person> wrote:"). length: in words."""
+    """What speaks for an announcement ("On <date>, <person> wrote:"), or against it.
+
+    personal: it has an "I", which programs never say. length: in words.
+    """
 
     date: bool
     clock: bool
     verb: bool
     address: bool
+    personal: bool
     length: int
 
     @property
@@ -95,14 +105,26 @@ class Evidence(NamedTuple):
 
 def evidence(span: str) -> Evidence:
     """Weigh a line, or some lines joined by spaces."""
-    lowered = span.lower()
+    lowered = lower(span)
     words = _WORD.findall(lowered)
     date, verb = bool(_NUMERIC_DATE.search(span)), not VERBS.isdisjoint(words)
     if not date and _DIGIT.search(span):
         date = not CALENDAR.isdisjoint(words) or (not span.isascii() and _holds(span, CALENDAR_FRAGMENTS))
     if not verb and not span.isascii():
         verb = _holds(lowered, VERB_FRAGMENTS)
-    return Evidence(date, bool(_CLOCK.search(span)), verb, bool(_ADDRESS.search(span)), len(words))
+    return Evidence(
+        date,
+        bool(_CLOCK.search(span)),
+        verb,
+        bool(_ADDRESS.search(span)),
+        not _FIRST_PERSON.isdisjoint(words),
+        len(words),
+    )
+
+
+def lower(text: str) -> str:
+    """Lower case as the tables have it: the Turkish capital İ would become two characters."""
+    return text.lower().replace("i\u0307", "i")
 
 
 def _holds(span: str, fragments: tuple[str, ...]) -> bool:
@@ -111,44 +133,50 @@ def _holds(span: str, fragments: tuple[str, ...]) -> bool:
 
 def opens(line: str) -> bool:
     """Whether an announcement may begin with this line: with a date, or with "On" and a date close by."""
-    line = line.lstrip("-–— *_[(>‫")
-    if line[:1].isdigit():
-        return bool(_NUMERIC_DATE.match(line)) or starts_with_date(line)
-    if line.startswith(START_FRAGMENTS):
-        return any(c.isdigit() for c in line[:40])
-    return starts_with_date(line)
+    line = line.lstrip("-–— *_[(>")
+    if lower(line[:30]).startswith(START_PHRASES):
+        return bool(_DIGIT.search(line[:60]))
+    if line.startswith(START_FRAGMENTS) or (not line.isascii() and _holds(line[:8], CALENDAR_FRAGMENTS)):
+        return bool(_DIGIT.search(line[:40]))
+    return bool(_NUMERIC_DATE.match(line)) or starts_with_date(line)
 
 
 def starts_with_date(line: str) -> bool:
-    """Whether a word of `STARTS`, or none, is followed by a date within three words."""
-    words = line[:60].lower().replace(",", " ").split()[:5]
-    if not words:
+    """Whether the line begins with a date in words, perhaps after a word of `STARTS`."""
+    words = lower(line[:60]).replace(",", " ").split()[:4]
+    if len(words) < 2:
         return False
     first = words[0].strip(".'’")
-    rest = words[1:4] if first in STARTS else words[:3]
-    if first not in STARTS and not (first[:1].isdigit() or first in CALENDAR or first.isdecimal()):
+    if first not in STARTS and first not in CALENDAR and not first.isdecimal():
         return False
-    return any(word[:1].isdigit() or word.strip(".()") in CALENDAR for word in rest)
+    return any(word[0].isdigit() or word.strip(".()") in CALENDAR for word in words[1:])
+
+
+def begins_well(span: str) -> bool:
+    """Whether the lines begin as a program begins an announcement: with a date, or with a person."""
+    return opens(span) or is_name(_HEAD_END.split(span, maxsplit=1)[0])
 
 
 def is_name(words: str) -> bool:
     """Whether the words read like a name: most of them capitalised, or of a script without capitals."""
-    parts = _WORD.findall(words[:80])
+    parts = []
+    for part in _WORD.findall(words[:80]):
+        if lower(part) in VERBS or lower(part) in CALENDAR:
+            break
+        parts.append(part)
     return len(parts) <= 6 and 2 * sum(not part[0].islower() for part in parts) >= len(parts)
 
 
 def is_announcement(span: str, found: Evidence, *, signed: bool) -> bool:
     """Whether the lines announce a quotation. signed: the next words carry quote signs."""
-    if found.length > 45 or len(span) > LOOK:
+    if found.length > 45 or len(span) > LOOK or found.personal:
         return False
     if span.endswith((":", "：")):
-        if signed:
-            return bool(found.weight) and (found.weight > 1 or found.length <= 16)
-        if found.verb and found.date:
-            return found.address or (found.clock and found.length <= 24) or (opens(span) and found.length <= 14)
-        return found.address and (found.date or (found.verb and found.length <= 12))
+        return _announces_signed(span, found) if signed else begins_well(span) and _announces(span, found)
     if span.startswith("--") and span.endswith("--"):
         return found.verb and found.date
+    if span.startswith(">>>"):
+        return found.date and span.endswith(">>>")
     if signed and found.verb and found.date and opens(span):
         return found.length <= 20
     # "2016-03-03 17:21 GMT+01:00 Some One" and "2013/7/20 Some One <one@example.org>" of older Gmail.
@@ -159,12 +187,28 @@ def is_announcement(span: str, found: Evidence, *, signed: bool) -> bool:
     )
 
 
+def _announces_signed(span: str, found: Evidence) -> bool:
+    """With quote signs below, less is asked; a language that we do not know then has its announcements too."""
+    if found.weight >= 2 and (found.address or found.clock):
+        return found.length <= 30
+    return begins_well(span) and (found.weight >= 2 or (found.weight == 1 and found.length <= 16))
+
+
+def _announces(span: str, found: Evidence) -> bool:
+    if found.verb and found.date:
+        return found.address or (found.clock and found.length <= 24) or (opens(span) and found.length <= 14)
+    return found.address and (found.length <= 12 if found.verb else found.date and opens(span))
+
+
 def header_kind(line: str) -> str | None:
     """The kind of a carried header line ("From: …" in any language), else None."""
     if ":" not in line[:40] and "：" not in line[:40]:
         return None
     match = _LABELLED.match(line)
-    return HEADER_LABELS.get(match[1].strip(" *_").lower().replace("\u3000", "").replace("  ", "")) if match else None
+    if not match:
+        return None
+    label = lower(match[1].strip(" *_"))
+    return HEADER_LABELS.get(label) or HEADER_LABELS.get(label.replace(" ", ""))  # "主 题" is spaced out by some
 
 
 def inner_kinds(line: str) -> list[str]:
@@ -191,7 +235,7 @@ def words_before(line: str, span: str) -> str:
 def divider_words(line: str) -> str | None:
     """The words between two rows of dashes, in lower case; None when the line is no such thing."""
     match = _DIVIDER.match(line) if line[0] in "-_=—–~* " else None
-    return match[2].lower() if match else None
+    return lower(match[2]) if match else None
 
 
 def says_forwarded(words: str) -> bool:
@@ -204,9 +248,14 @@ def says_original(words: str) -> bool:
     return len(words) <= 50 and any(stem in words for stem in (*ORIGINAL_STEMS, *_MESSAGE))
 
 
+def names_original(line: str) -> bool:
+    """Whether the line is "Original Message" without dashes around it."""
+    return 2 <= len(line.split()) <= 3 and lower(line).startswith(ORIGINAL_STEMS) and line[-1] not in ".!?,"
+
+
 def is_forward_line(line: str) -> bool:
     """Whether the line is "Begin forwarded message:"."""
-    return len(line) <= 60 and line.endswith((":", "：")) and len(line.split()) <= 6 and says_forwarded(line.lower())
+    return len(line) <= 60 and line.endswith((":", "：")) and len(line.split()) <= 6 and says_forwarded(lower(line))
 
 
 def is_rule(line: str) -> bool:
@@ -216,12 +265,16 @@ def is_rule(line: str) -> bool:
 
 def is_mobile_footer(line: str) -> bool:
     """Whether the line is "Sent from my phone"."""
-    lowered = _MARKUP.sub("", line[:LOOK].lower()).strip()
+    if len(line) > 140:
+        return False
+    lowered = _MARKUP.sub("", lower(line[:LOOK])).strip()
+    if "outlook" in lowered and ("ios" in lowered or "android" in lowered) and lowered[-1] not in ".!?":
+        return len(lowered.split()) <= 8  # "Get Outlook for iOS", in any language
     if not (lowered.startswith(MOBILE_STARTS) or lowered.rstrip(" .").endswith(MOBILE_ENDS)):
         return False
-    if len(lowered) > 140 or len(lowered.split()) > 16:
+    if len(lowered.split()) > 16:
         return False
-    return any(device in lowered for device in DEVICES) or " my " in lowered[:16]
+    return any(device in lowered for device in DEVICES) or lowered.startswith("sent from my ")
 
 
 def names_device(line: str) -> bool:
@@ -231,7 +284,7 @@ def names_device(line: str) -> bool:
 
 def is_notice(paragraph: str) -> bool:
     """Whether the paragraph was added by a company, a list or a virus scanner."""
-    lowered = paragraph[: 4 * LOOK].lower().lstrip(" *_")
+    lowered = lower(paragraph[: 4 * LOOK]).lstrip(" *_")
     if lowered.startswith(FOOTER_STARTS):
         return True
     return (

@@ -35,7 +35,7 @@ class Language:
 
 LANGUAGES: Final[dict[str, Language]] = {
     "en": Language(
-        starts="on, at, in, quoting",
+        starts="on, at, in, quoting, in a message dated",
         verbs="wrote, writes, said, says, quoting",
         calendar="january, february, march, april, may, june, july, august, september, october,"
         "november, december, jan, feb, mar, apr, jun, jul, aug, sep, sept, oct, nov, dec, monday, tuesday,"
@@ -54,7 +54,7 @@ LANGUAGES: Final[dict[str, Language]] = {
         legal="confidential, privileged | recipient, addressee, addressed, named above, solely for",
     ),
     "de": Language(
-        starts="am, zitat",
+        starts="am, zitat, in einer email vom, in einer e-mail vom",
         verbs="schrieb, schrieben, geschrieben, schreibt, zitat",
         calendar="januar, jänner, februar, märz, mai, juni, juli, oktober, dezember, mär, okt, dez,"
         "montag, dienstag, mittwoch, donnerstag, freitag, samstag, sonnabend, sonntag, mo, di, mi, do, fr,"
@@ -85,7 +85,7 @@ LANGUAGES: Final[dict[str, Language]] = {
         subject="objet, sujet",
         original="message d'origine, message d’origine, message original, message initial,"
         "courriel original, mail original, e-mail d'origine, message de départ",
-        forwarded="transfér, transféré, message transmis, réexpédié, début du message, faire suivre",
+        forwarded="transfér, transféré, message transmis, réexpédié, début du message,faire suivre",
         mobile="envoyé de, envoyé depuis, envoyé à partir, envoyé par, envoyé avec, envoye de,"
         "envoyé via, télécharger outlook, obtenez outlook, obtenir outlook, outlook pour, provenance :",
         legal="confidentiel, confidentialité | destinataire",
@@ -128,13 +128,13 @@ LANGUAGES: Final[dict[str, Language]] = {
         starts="il, in data, alle, nel",
         verbs="scritto, scrive, scrisse, scriveva",
         calendar="gennaio, febbraio, marzo, aprile, maggio, giugno, luglio, agosto, settembre, ottobre,"
-        "novembre, dicembre, gen, mag, giu, lug, ago, set, ott, dic, lunedì, martedì, mercoledì, giovedì,"
-        "venerdì, sabato, domenica, lun, mar, mer, gio, ven, sab, dom",
+        "novembre, dicembre, gen, mag, giu, lug, ago, set, ott, dic, lunedì, martedì, mercoledì,"
+        "giovedì, venerdì, sabato, domenica, lun, mar, mer, gio, ven, sab, dom",
         sender="da, mittente, inviato da, per conto di",
         date="data, inviato, inviato il, data invio, ora",
         to="a, destinatario, per, destinatari",
         copy="cc, ccn, copia, per conoscenza",
-        subject="oggetto",
+        subject="oggetto, ogg",
         original="messaggio originale, messaggio di origine, mail originale, messaggio originario",
         forwarded="inoltra, inizio messaggio",
         mobile="inviato da, inviato dal, inviato con, inviato tramite, scarica outlook,ottieni outlook, outlook per",
@@ -226,9 +226,9 @@ LANGUAGES: Final[dict[str, Language]] = {
     "is": Language(
         starts="þann, þ",
         verbs="skrifaði, ritaði, reit",
-        calendar="janúar, febrúar, mars, apríl, maí, júní, júlí, ágúst, september, október, nóvember,"
-        "desember, jún, júl, ágú, okt, nóv, des, mánudagur, þriðjudagur, miðvikudagur, fimmtudagur,"
-        "föstudagur, laugardagur, sunnudagur, mán, þri, mið, fim, fös, lau, sun",
+        calendar="janúar, febrúar, mars, apríl, maí, júní, júlí, ágúst, september, október,"
+        "nóvember, desember, jún, júl, ágú, okt, nóv, des, mánudagur, þriðjudagur, miðvikudagur,"
+        "fimmtudagur, föstudagur, laugardagur, sunnudagur, mán, þri, mið, fim, fös, lau, sun",
         sender="frá, sendandi",
         date="dagsetning, sent, dags.",
         to="til, viðtakandi",
@@ -240,7 +240,7 @@ LANGUAGES: Final[dict[str, Language]] = {
         legal="trúnað | viðtakand",
     ),
     "et": Language(
-        starts="kuupäeval, kell",
+        starts="kuupäev, kuupäeval, kell",
         verbs="kirjutas, kirjutab",
         calendar="jaanuar, veebruar, märts, aprill, mai, juuni, juuli, august, september, oktoober,"
         "november, detsember, jaan, veebr, apr, okt, dets, esmaspäev, teisipäev, kolmapäev, neljapäev,"
@@ -288,11 +288,11 @@ LANGUAGES: Final[dict[str, Language]] = {
     ),
     "pl": Language(
         starts="w dniu, dnia, w, dn., cytując",
-        verbs="napisał, napisała, napisali, napisał/a, napisano, pisze, pisał, pisała",
+        verbs="napisał, napisała, napisali, napisał/a, napisano, napisana, pisze, pisał, pisała",
         calendar="stycznia, lutego, marca, kwietnia, maja, czerwca, lipca, sierpnia, września,"
-        "października, listopada, grudnia, sty, lut, kwi, cze, lip, sie, wrz, paź, lis, gru, poniedziałek,"
-        "wtorek, środa, czwartek, piątek, sobota, niedziela, pon, wt, śr, czw, pt, sob, niedz, ndz,"
-        "styczeń, luty",
+        "października, listopada, grudnia, sty, lut, kwi, cze, lip, sie, wrz, paź, lis, gru,"
+        "poniedziałek, wtorek, środa, czwartek, piątek, sobota, niedziela, pon, wt, śr, czw, pt, sob,"
+        "niedz, ndz, styczeń, luty",
         sender="od, nadawca",
         date="data, wysłano, wysłane, data wysłania",
         to="do, adresat, odbiorca",
@@ -306,9 +306,9 @@ LANGUAGES: Final[dict[str, Language]] = {
     "cs": Language(
         starts="dne, v, ve, cituji, on",
         verbs="napsal, napsala, napsali, napsal/a, píše, psal",
-        calendar="ledna, února, března, dubna, května, června, července, srpna, září, října, listopadu,"
-        "prosince, led, úno, bře, dub, kvě, čvn, čvc, srp, zář, říj, lis, pro, pondělí, úterý, středa,"
-        "čtvrtek, pátek, sobota, neděle, po, út, st, čt, pá, so, ne",
+        calendar="ledna, února, března, dubna, května, června, července, srpna, září, října,"
+        "listopadu, prosince, led, úno, bře, dub, kvě, čvn, čvc, srp, zář, říj, lis, pro, pondělí,"
+        "úterý, středa, čtvrtek, pátek, sobota, neděle, po, út, st, čt, pá, so, ne",
         sender="od, odesílatel, odesilatel",
         date="datum, odesláno, odeslané",
         to="komu, příjemce, pro, adresát",
@@ -323,9 +323,9 @@ LANGUAGES: Final[dict[str, Language]] = {
     "sk": Language(
         starts="dňa, v, dna, cituje",
         verbs="napísal, napísala, napísali, napísal/a, píše, písal",
-        calendar="januára, februára, marca, apríla, mája, júna, júla, augusta, septembra, októbra,"
-        "novembra, decembra, jan, máj, jún, júl, okt, pondelok, utorok, streda, štvrtok, piatok, sobota,"
-        "nedeľa, po, ut, st, št, pi, so, ne",
+        calendar="januára, februára, marca, apríla, mája, júna, júla, augusta, septembra,"
+        "októbra, novembra, decembra, jan, máj, jún, júl, okt, pondelok, utorok, streda, štvrtok,"
+        "piatok, sobota, nedeľa, po, ut, st, št, pi, so, ne",
         sender="od, odosielateľ",
         date="dátum, odoslané, poslané",
         to="komu, príjemca, pre, adresát",
@@ -333,14 +333,14 @@ LANGUAGES: Final[dict[str, Language]] = {
         subject="predmet, vec",
         original="pôvodn, originál",
         forwarded="preposl, začiatok preposlanej",
-        mobile="odoslané z, odoslané zo, odoslané pomocou, poslané z, získať outlook, získajte outlook",
+        mobile="odoslané z, odoslané zo, odoslané pomocou, poslané z, získať outlook,získajte outlook",
         legal="dôvern | adresát, príjemc",
     ),
     "hu": Language(
         verbs="írta, írja, írt",
-        calendar="január, február, március, április, május, június, július, augusztus, szeptember,"
-        "október, november, december, febr, márc, ápr, máj, jún, júl, aug, szept, okt, nov, dec, hétfő,"
-        "kedd, szerda, csütörtök, péntek, szombat, vasárnap, sze, cs, szo",
+        calendar="január, február, március, április, május, június, július, augusztus,"
+        "szeptember, október, november, december, febr, márc, ápr, máj, jún, júl, aug, szept, okt,"
+        "nov, dec, hétfő, kedd, szerda, csütörtök, péntek, szombat, vasárnap, sze, cs, szo",
         sender="feladó, küldő, tőle",
         date="dátum, elküldve, küldés ideje, küldve",
         to="címzett, címzettek, neki",
@@ -370,9 +370,11 @@ LANGUAGES: Final[dict[str, Language]] = {
     "bg": Language(
         starts="на, в, във",
         verbs="написа, написала, пише, писа",
-        calendar="януари, февруари, март, април, май, юни, юли, август, септември, октомври, ноември,"
-        "декември, яну, фев, мар, апр, авг, сеп, окт, ное, дек, понеделник, вторник, сряда, четвъртък,"
-        "петък, събота, неделя, пн, вт, ср, чт, пт, сб, нд",
+        calendar="януари, февруари, март, април, май, юни, юли,"
+        "август, септември, октомври, ноември, декември, яну,"
+        "фев, мар, апр, авг, сеп, окт, ное, дек, понеделник,"
+        "вторник, сряда, четвъртък, петък, събота, неделя, пн,"
+        "вт, ср, чт, пт, сб, нд",
         sender="от, подател, изпращач",
         date="дата, изпратено, изпратен",
         to="до, получател, към",
@@ -385,14 +387,16 @@ LANGUAGES: Final[dict[str, Language]] = {
     ),
     "sr": Language(  # Serbian, Croatian, Bosnian, in both alphabets
         starts="dana, dne, u, на, у, дана, dan, na",
-        verbs="napisao, napisala, napisao/la, piše, je napisao, написао, написала, пише, је написао",
+        verbs="napisao, napisala, napisao/la, piše, je napisao, написао, написала,пише, је написао",
         calendar="januara, februara, marta, aprila, maja, juna, jula, avgusta, septembra, oktobra,"
         "novembra, decembra, siječnja, veljače, ožujka, travnja, svibnja, lipnja, srpnja, kolovoza, rujna,"
         "listopada, studenoga, studenog, prosinca, sij, velj, ožu, tra, svi, lip, srp, kol, ruj, lis, stu,"
         "pro, ponedjeljak, ponedeljak, utorak, srijeda, sreda, četvrtak, petak, subota, nedjelja, nedelja,"
-        "pon, uto, sri, sre, čet, pet, sub, ned, јануар, фебруар, март, април, мај, јун, јул, август,"
-        "септембар, октобар, новембар, децембар, понедељак, уторак, среда, четвртак, петак, субота,"
-        "недеља, пон, уто, сре, чет, пет, суб, нед, јан, феб, мар, апр, авг, сеп",
+        "pon, uto, sri, sre, čet, pet, sub, ned, јануар, фебруар, март, април, мај,"
+        "јун, јул, август, септембар, октобар, новембар,"
+        "децембар, понедељак, уторак, среда, четвртак, петак,"
+        "субота, недеља, пон, уто, сре, чет, пет, суб, нед, јан, феб,"
+        "мар, апр, авг, сеп",
         sender="od, šalje, pošiljatelj, pošiljalac, šaljem, од, шаље, пошиљалац",
         date="datum, poslano, poslato, datum slanja, датум, послато",
         to="prima, za, kome, primatelj, primalac, прима, за, коме",
@@ -400,8 +404,8 @@ LANGUAGES: Final[dict[str, Language]] = {
         subject="predmet, naslov, наслов, предмет",
         original="izvorna, izvorn, originalna, originaln, оригинална, изворна",
         forwarded="proslije, prosleđ, прослеђ, početak proslijeđene",
-        mobile="poslano s, poslano sa, poslano iz, poslato sa, poslato iz, послато са, poslano pomoću,"
-        "nabavite outlook, preuzmite outlook",
+        mobile="poslano s, poslano sa, poslano iz, poslato sa, poslato iz, послато са,"
+        "poslano pomoću, nabavite outlook, preuzmite outlook",
         legal="povjerljiv, poverljiv, поверљив | primatel, primaoc, adresat, примаоц",
     ),
     "sl": Language(
@@ -422,46 +426,53 @@ LANGUAGES: Final[dict[str, Language]] = {
     ),
     "ru": Language(
         starts="в, во, от, цитирую",
-        verbs="написал, написала, написали, пишет, писал, писала, пишите, написано, сообщает",
-        calendar="января, февраля, марта, апреля, мая, июня, июля, августа, сентября, октября, ноября,"
-        "декабря, янв, фев, февр, мар, апр, июн, июл, авг, сен, сент, окт, ноя, нояб, дек, понедельник,"
-        "вторник, среда, среду, четверг, пятница, пятницу, суббота, субботу, воскресенье, пн, вт, ср, чт,"
-        "пт, сб, вс",
+        verbs="написал, написала, написали, пишет, писал,писала, пишите, написано, сообщает",
+        calendar="января, февраля, марта, апреля, мая, июня, июля,"
+        "августа, сентября, октября, ноября, декабря, янв, фев,"
+        "февр, мар, апр, июн, июл, авг, сен, сент, окт, ноя, нояб,"
+        "дек, понедельник, вторник, среда, среду, четверг,"
+        "пятница, пятницу, суббота, субботу, воскресенье, пн,"
+        "вт, ср, чт, пт, сб, вс",
         sender="от, от кого, отправитель, кто",
         date="дата, отправлено, дата отправки, послано",
         to="кому, получатель, для",
         copy="копия, скрытая копия",
         subject="тема, предмет",
-        original="исходное, исходящее, оригинал, первоначальн, изначальн",
-        forwarded="пересыл, переслан, переадрес, перенаправл, начало переадресован",
-        mobile="отправлено с, отправлено из, отправлено от, отправлено через, послано с,"
-        "получить outlook, скачать outlook",
+        original="исходное, исходящее, оригинал, первоначальн,изначальн",
+        forwarded="пересыл, переслан, переадрес, перенаправл,начало переадресован",
+        mobile="отправлено с, отправлено из, отправлено от,"
+        "отправлено через, послано с, получить outlook,"
+        "скачать outlook",
         legal="конфиденциальн | адресат, получател",
     ),
     "uk": Language(
         starts="у, в, на, від",
         verbs="написав, написала, написали, пише, писав, писала",
-        calendar="січня, лютого, березня, квітня, травня, червня, липня, серпня, вересня, жовтня,"
-        "листопада, грудня, січ, лют, бер, берез, квіт, трав, черв, лип, серп, вер, жовт, лист, груд,"
-        "понеділок, вівторок, середа, середу, четвер, пʼятниця, п'ятниця, субота, суботу, неділя, неділю,"
-        "пн, вт, ср, чт, пт, сб, нд",
+        calendar="січня, лютого, березня, квітня, травня, червня,"
+        "липня, серпня, вересня, жовтня, листопада, грудня, січ,"
+        "лют, бер, берез, квіт, трав, черв, лип, серп, вер, жовт,"
+        "лист, груд, понеділок, вівторок, середа, середу, четвер,"
+        "пʼятниця, п'ятниця, субота, суботу, неділя, неділю, пн,"
+        "вт, ср, чт, пт, сб, нд",
         sender="від, від кого, відправник",
         date="дата, надіслано, відправлено",
         to="до, кому, одержувач, отримувач",
         copy="копія",
         subject="тема",
         original="вихідн, оригінал, початков, первинн",
-        forwarded="переслан, пересил, переадрес, початок пересланого",
-        mobile="надіслано з, надіслано із, відправлено з, отримати outlook, надіслано через",
+        forwarded="переслан, пересил, переадрес,початок пересланого",
+        mobile="надіслано з, надіслано із, відправлено з,отримати outlook, надіслано через",
         legal="конфіденційн | адресат, одержувач, отримувач",
     ),
     "el": Language(
         starts="στις, την, στη, τη, το, τον",
         verbs="έγραψε, γράφει, έγραψαν",
-        calendar="ιανουαρίου, φεβρουαρίου, μαρτίου, απριλίου, μαΐου, ιουνίου, ιουλίου, αυγούστου,"
-        "σεπτεμβρίου, οκτωβρίου, νοεμβρίου, δεκεμβρίου, ιαν, φεβ, μαρ, απρ, μαΐ, μαϊ, ιουν, ιουλ, αυγ,"
-        "σεπ, οκτ, νοε, δεκ, δευτέρα, τρίτη, τετάρτη, πέμπτη, παρασκευή, σάββατο, κυριακή, δευ, τρί, τετ,"
-        "πέμ, παρ, σάβ, κυρ",
+        calendar="ιανουαρίου, φεβρουαρίου, μαρτίου, απριλίου,"
+        "μαΐου, ιουνίου, ιουλίου, αυγούστου, σεπτεμβρίου,"
+        "οκτωβρίου, νοεμβρίου, δεκεμβρίου, ιαν, φεβ, μαρ, απρ, μαΐ,"
+        "μαϊ, ιουν, ιουλ, αυγ, σεπ, οκτ, νοε, δεκ, δευτέρα, τρίτη,"
+        "τετάρτη, πέμπτη, παρασκευή, σάββατο, κυριακή, δευ, τρί,"
+        "τετ, πέμ, παρ, σάβ, κυρ",
         sender="από, αποστολέας",
         date="ημερομηνία, στάλθηκε, ημ/νία, εστάλη, απεσταλμένα",
         to="προς, παραλήπτης, για",
@@ -469,7 +480,7 @@ LANGUAGES: Final[dict[str, Language]] = {
         subject="θέμα",
         original="αρχικό",
         forwarded="προωθη, προώθηση",
-        mobile="στάλθηκε από, εστάλη από, αποκτήστε το outlook, απεστάλη",
+        mobile="στάλθηκε από, εστάλη από, αποκτήστε το outlook,απεστάλη",
         legal="εμπιστευτικ | παραλήπτ",
     ),
     "tr": Language(
@@ -630,7 +641,7 @@ LANGUAGES: Final[dict[str, Language]] = {
         unspaced=True,
     ),
     "ko": Language(
-        verbs="작성, 님이, 썼습니다, 님의 말, 님께서, 보낸 메일",
+        verbs="작성, 님이, 썼습니다, 님의 말, 쓴 글, 님께서, 보낸 메일",
         calendar="년, 월",
         sender="보낸 사람, 보낸사람, 발신, 발신자, 보낸이, 보내는 사람",
         date="보낸 날짜, 날짜, 보낸 시간, 보냄, 발신일, 일시, 보낸날짜, 전송일",
@@ -691,6 +702,8 @@ VERB_FRAGMENTS: Final = tuple(_all("verbs", _UNSPACED))
 
 #: First words of "On <date>"; running text may begin so too, hence never enough alone.
 STARTS: Final = frozenset(entry.split()[0].rstrip(".") for entry in _all("starts", _SPACED))
+#: Beginnings of more than one word, which need no date close by: "In a message dated …".
+START_PHRASES: Final = tuple(entry for entry in _all("starts", _SPACED) if len(entry.split()) > 2)
 START_FRAGMENTS: Final = tuple(_all("starts", _UNSPACED))
 
 CALENDAR: Final = frozenset(word for entry in _all("calendar", _SPACED) for word in entry.split())
@@ -711,11 +724,11 @@ HEADER_LABELS: Final[dict[str, str]] = {
     _split(
         "reply-to, reply to, antwort an, antworten an, répondre à, risposta, rispondi a, responder a,"
         "svar till, svar til, odpowiedź do, attachments, attachment, anlagen, anlage, pièces jointes,"
-        "allegati, adjuntos, anexos, bijlagen, bilagor, vedhæftede filer, załączniki, přílohy, вложения,"
-        "附件, 添付ファイル, 첨부, importance, wichtigkeit, importância, importancia, belang, prioritet,"
-        "priorität, priority, organization, organisation, mailed-by, signed-by, mailing list, newsgroups,"
-        "resent-from, x-mailer, message-id, message id, return-path, in-reply-to, when, where,"
-        "delivered-to, user-agent, mime-version, content-type, references"
+        "allegati, adjuntos, anexos, bijlagen, bilagor, vedhæftede filer, załączniki, přílohy,"
+        "вложения, 附件, 添付ファイル, 첨부, importance, wichtigkeit, importância, importancia,"
+        "belang, prioritet, priorität, priority, organization, organisation, mailed-by, signed-by,"
+        "mailing list, newsgroups, resent-from, x-mailer, message-id, message id, return-path,"
+        "in-reply-to, when, where, delivered-to, user-agent, mime-version, content-type, references"
     ),
     "other",
 )
@@ -725,21 +738,19 @@ FORWARD_STEMS: Final = tuple(_all("forwarded", LANGUAGES.values()))
 MOBILE_STARTS: Final = tuple(_all("mobile", LANGUAGES.values()))
 #: "Sent from my phone" of languages that put the verb last.
 MOBILE_ENDS: Final = tuple(
-    _split(
-        "gesendet, geschickt, küldve, gönderildi, から送信, を入手, 에서 보냄, 传送, 傳送, 发送,"
-        "发送的, 送信, से भेजा गया"
-    )
+    _split("gesendet, geschickt, küldve, gönderildi, から送信, を入手, 에서 보냄, 传送, 傳送, 发送, से भेजा गया")
 )
 #: What a line of the mobile kind names: without it, "Sent from Berlin on Monday" would be taken for a footer.
 DEVICES: Final = tuple(
     _split(
-        "iphone, ipad, ipod, android, samsung, galaxy, huawei, xiaomi, redmi, oppo, oneplus, pixel,"
+        "iphon, ipad, ipod, android, samsung, galaxy, huawei, xiaomi, redmi, oppo, oneplus, pixel,"
         "blackberry, outlook, mail, mobile, mobil, phone, cell, handy, windows, yahoo, aol, gmx, web.de,"
         "thunderbird, airmail, spark, mailbox, tablet, smartphone, telefon, teléfono, telefono, telefoon,"
-        "téléphone, telemóvel, celular, puhelin, proton, nokia, htc, sony, motorola, device, gerät, appareil,"
-        "dispositivo, toestel, enhet, urządzen, zařízení, superhuman, tutanota, tuta, k-9, hey, zoho, gmail,"
-        "inbox, icloud, телефон, смартфон, устройств, пристро, почт, пошт, 手机, 手機, 携帯, スマ, 휴대, 폰,"
-        "갤럭시, компьютер, laptop, macbook, sparrow, mac"
+        "téléphone, telemóvel, celular, puhelin, proton, nokia, htc, sony, motorola, device, gerät,"
+        "appareil, dispositivo, toestel, enhet, urządzen, zařízení, superhuman, tutanota, tuta, k-9,"
+        "hey, zoho, gmail, inbox, icloud, телефон, смартфон, устройств,"
+        "пристро, почт, пошт, 手机, 手機, 携帯, スマ, 휴대, 폰, 갤럭시, компьютер,"
+        "laptop, macbook, sparrow, mac"
     )
 )
 #: Beginnings of the lines that virus scanners, mailing lists and companies add below a mail.
@@ -753,13 +764,14 @@ FOOTER_STARTS: Final = tuple(
         "you received this message because you are subscribed, you are receiving this because you,"
         "to unsubscribe from this, vertraulichkeitshinweis, denken sie an die umwelt,"
         "bitte denken sie an die umwelt, virenfrei, diese e-mail wurde von avast,"
-        "diese e-mail wurde auf viren, avis de confidentialité, avant d'imprimer, pensez à l'environnement,"
-        "sans virus., garanti sans virus, l'absence de virus, aviso de confidencialidad, antes de imprimir,"
-        "libre de virus, el software de antivirus, aviso de confidencialidade, livre de vírus,"
-        "este email foi escaneado, avviso di riservatezza, ai sensi del, prima di stampare, privo di virus,"
-        "virusvrij, denk aan het milieu, virusfri, tänk på miljön, tænk på miljøet, wolny od wirusów,"
-        "pomyśl o środowisku, neobsahuje žádné viry, bez virů, vírusmentes, fără viruși, без вирусов,"
-        "ei viruksia, 无病毒, 不含病毒"
+        "diese e-mail wurde auf viren, avis de confidentialité, avant d'imprimer,"
+        "pensez à l'environnement, sans virus., garanti sans virus, l'absence de virus,"
+        "aviso de confidencialidad, antes de imprimir, libre de virus, el software de antivirus,"
+        "aviso de confidencialidade, livre de vírus, este email foi escaneado, avviso di riservatezza,"
+        "ai sensi del, prima di stampare, privo di virus, virusvrij, denk aan het milieu, virusfri,"
+        "tänk på miljön, tænk på miljøet, wolny od wirusów, pomyśl o środowisku,"
+        "neobsahuje žádné viry, bez virů, vírusmentes, fără viruși, без вирусов, ei viruksia,"
+        "无病毒, 不含病毒"
     )
 )
 

@@ -20,6 +20,7 @@ from gateway.mail import quote_shapes as shapes
 from gateway.mail.html import Line, read_lines
 from gateway.mail.quote_closings import closing_start
 from gateway.mail.quote_containers import Role
+from gateway.mail.quote_repeats import repeated_runs, repeated_shares
 
 #: Written by us above the quoted conversation of every outgoing mail; everything below it is ours.
 MARKER = "##- Please type your reply above this line -##"
@@ -53,6 +54,7 @@ def split_reply(text: str | None, html: str | None, *, answered: str | None = No
     return plain
 
 
+_SIGNS_ONLY: Final = "<>|-_=*~#+ \t\n"  # leftovers of quoting that nobody means as an answer
 _UNCUT: Final = ("whole", "closing")
 _STUB: Final = 4  # how many times longer HTML is when the text only says "see the HTML"
 
@@ -65,7 +67,7 @@ def _split(lines: Sequence[Line], answered: str | None) -> Reply:
         scan.compare(answered)
     scan.cut_closings()
     new = _join(_new_lines(scan))
-    if not new:
+    if not new.strip(_SIGNS_ONLY):
         return Reply(_join(_shown(line) for line in lines), "", "forward" if scan.how == "forward" else "whole")
     quoted = _join(
         _shown(line)[len(scan.heads.get(index, "")) :]
@@ -76,11 +78,16 @@ def _split(lines: Sequence[Line], answered: str | None) -> Reply:
 
 
 def _new_lines(scan: "_Scan") -> Iterator[str]:
+    """The new lines, a blank one between answers that quotes held apart."""
+    before = -1
     for index, line in enumerate(scan.lines):
-        if scan.labels[index] is _Label.NEW:
-            yield line.text
-        elif index in scan.heads:
-            yield scan.heads[index]
+        head = scan.heads.get(index)
+        if head is None and scan.labels[index] is not _Label.NEW:
+            continue
+        if index != before + 1:
+            yield ""
+        yield line.text if head is None else head
+        before = index
 
 
 def _shown(line: Line) -> str:
@@ -111,12 +118,12 @@ def _signed_lines(lines: Sequence[Line]) -> list[Line]:
         text = line.text
         if ">" in text[:14]:
             signs = _SIGNS.match(text)
-            if signs and not (open_bracket and _CLOSES_BRACKET.match(text)):
+            if signs and not (open_bracket and _CLOSES_BRACKET.match(text)) and not _is_groupwise(text):
                 found.append(Line(text[signs.end() :], line.depth + signs[0].count(">"), line.role))
                 continue
             named = _INITIALS.match(text)
             if named and named[1] in initials:
-                found.append(Line(text[named.end() :], line.depth + 1, line.role))
+                found.append(Line(text, line.depth + 1, line.role))
                 continue
         elif found and found[-1].depth and _SPILLED.match(text):
             found.append(Line(text, found[-1].depth, line.role))
@@ -127,6 +134,11 @@ def _signed_lines(lines: Sequence[Line]) -> list[Line]:
             bracket = tail.count("<") - tail.count(">")
             open_bracket = bracket > 0 or (open_bracket and bracket == 0)
     return found
+
+
+def _is_groupwise(text: str) -> bool:
+    """GroupWise announces with ">>> Ann Lee 1/1/2024 10:00 AM >>>" and puts no signs before what follows."""
+    return text.startswith(">>> ") and text.rstrip().endswith(" >>>") and len(text) < shapes.LOOK
 
 
 def _quoting_initials(lines: Sequence[Line]) -> frozenset[str]:
@@ -201,7 +213,7 @@ class _Scan:
         if plain[-1] in ":：->" or plain[0].isdigit():
             if (start := self._announcement(at)) is not None:
                 return self._cut(start, at + 1, "announcement")
-            if shapes.is_forward_line(plain):
+            if shapes.is_forward_line(plain) and self._leads(at):
                 return self._cut(at, at + 1, "forward")
         if self.kinds[at] and (end := self._headers(at)):
             return self._cut(at, end, "headers")
@@ -221,19 +233,20 @@ class _Scan:
             return False
         return self.depth[index] > 0 or self.plain[index].startswith(("| ", "|\t")) or self.plain[index] == "|"
 
+    def _leads(self, at: int) -> bool:
+        """Whether carried headers or quote signs come next."""
+        below = self._next_words(at + 1)
+        return below is not None and (self.kinds[below] is not None or self._is_signed(at + 1))
+
     # -------- cutting
 
     def _cut(self, start: int, end: int, how: str) -> int:
         """Lines start…end announce what follows: label both; the next line to look at."""
-        while (
-            start
-            and not self.depth[start - 1]
-            and (shapes.is_rule(self.plain[start - 1]) or self.lines[start - 1].role is Role.RULE)
-        ):
-            start -= 1
+        start = self._widen_up(start)
+        if how in ("divider", "container", "forward"):
+            end = self._widen_down(end)
         self.labels[start:end] = [_Label.ANNOUNCED] * (end - start)
-        if self.how in ("whole", "signs"):
-            self.how = how
+        self._cut_by(how)
         if self._is_signed(end):
             return self._bars(end)
         if how != "forward" and not self._has_new(start):
@@ -241,6 +254,34 @@ class _Scan:
             return end
         self.labels[end:] = [_Label.QUOTED] * (len(self.lines) - end)
         return len(self.lines)
+
+    def _cut_by(self, how: str) -> None:
+        self.how = how if self.how in ("whole", "signs") else self.how
+
+    def _widen_up(self, start: int) -> int:
+        """With the rows of dashes and "Original Message" above."""
+        for _ in range(_AHEAD):
+            above = start - 1
+            if (
+                start == 0
+                or self.depth[above]
+                or not (self._is_rule_or_blank(above) or shapes.names_original(self.plain[above]))
+            ):
+                break
+            start = above
+        return start
+
+    def _widen_down(self, end: int) -> int:
+        """With the carried headers or the announcement that come next."""
+        below = self._next_words(end)
+        if below is None or self.depth[below]:
+            return end
+        if headers := self._headers(below):
+            return headers
+        for last in range(below, min(below + _SPAN, len(self.lines))):
+            if self.plain[last].endswith((":", "：")) and self._announcement(last) is not None:
+                return last + 1
+        return end
 
     def _is_rule_or_blank(self, at: int) -> bool:
         return not self.plain[at] or shapes.is_rule(self.plain[at])
@@ -273,7 +314,7 @@ class _Scan:
             return self._cut(at, at + 1, "forward")
         if role is Role.INTRO:
             self.labels[at] = _Label.ANNOUNCED
-            self.how = "container" if self.how in ("whole", "signs") else self.how
+            self._cut_by("container")
         elif role is Role.SIGNATURE:
             self.labels[at] = _Label.CLOSING
         elif role is Role.LEAD:
@@ -285,7 +326,7 @@ class _Scan:
         for index in range(at, min(at + _AHEAD + 1, len(self.lines))):
             if self.depth[index] > self.depth[at]:
                 self.labels[at:index] = [_Label.ANNOUNCED] * (index - at)
-                self.how = "container" if self.how in ("whole", "signs") else self.how
+                self._cut_by("container")
                 return index
         return at + 1
 
@@ -305,26 +346,30 @@ class _Scan:
         """Where the announcement above our own words begins; in any language, since we know what follows."""
         start = at
         for index in range(at - 1, max(at - _AHEAD, -1), -1):
-            if not self.plain[index]:
-                if start < at:
-                    break
+            plain = self.plain[index]
+            if not plain and start == at:
                 continue
-            if self.depth[index] or self.labels[index] is not _Label.NEW:
+            if not plain or self.depth[index] or self.labels[index] is not _Label.NEW:
                 break
-            span = " ".join(self.plain[index:at])
+            span = " ".join(self.plain[index:at]).strip()
             found = shapes.evidence(span)
-            if found.length > 30 or not (found.address or (found.date and span.endswith((":", "：")))):
+            labelled = ":" in plain[:25] or "：" in plain[:25]
+            if found.length > 40 or (start < at and not labelled and self._is_complete(start)):
                 break
-            start = index
+            if found.address or (found.date and span.endswith((":", "："))):
+                start = index
+            elif not labelled:
+                break
         return start
+
+    def _is_complete(self, start: int) -> bool:
+        return not self.plain[start].startswith("<") and shapes.begins_well(self.plain[start])
 
     def _divider(self, at: int, words: str) -> str | None:
         """What the words between dashes announce, if they do."""
         if shapes.says_forwarded(words):
             return "forward"
-        following = self._next_words(at + 1)
-        carried = following is not None and self.kinds[following]
-        if carried or shapes.says_original(words):
+        if shapes.says_original(words) or self._leads(at):
             return "divider"
         found = shapes.evidence(self.plain[at])
         return "announcement" if found.verb and found.length <= 20 else None
@@ -350,7 +395,7 @@ class _Scan:
             clock = clock or (kind == "date" and shapes.evidence(plain).clock)
         named = len(kinds - {"other"})
         if "from" in kinds:
-            return end if named >= 2 and (address or (named >= 3 and bool({"subject", "date"} & kinds))) else 0
+            return end if named >= 2 and (address or (named >= 3 and ("subject" in kinds or clock))) else 0
         return end if {"date", "to"} <= kinds and clock and address else 0
 
     def _announcement(self, end: int) -> int | None:
@@ -384,20 +429,19 @@ class _Scan:
 
     def _may_begin(self, at: int) -> bool:
         """Whether the line begins with a person, as in "Ann Lee <ann@example.org> wrote on …"."""
-        before = re.split(r"[<(\"]|\S+@", self.plain[at], maxsplit=1)[0]
-        return shapes.is_name(before) and (at == 0 or not self.plain[at - 1])
+        return shapes.begins_well(self.plain[at]) and (at == 0 or not self.plain[at - 1])
 
     # -------- what is known from outside, and the ends
 
     def compare(self, answered: str) -> None:
         """Label by the text that this mail answers: what repeats it is quoted, what stands between is not."""
-        repeats = shares_of(answered, self.plain)
-        for start, end in _runs(repeats, self.plain):
+        repeats = repeated_shares(answered, self.plain)
+        for start, end in repeated_runs(repeats, self.plain):
             if all(self.labels[i] is _Label.NEW for i in range(start, end)):
                 above = self._above(start)
                 self.labels[above:start] = [_Label.ANNOUNCED] * (start - above)
                 self.labels[start:end] = [_Label.QUOTED] * (end - start)
-                self.how = "answered" if self.how in ("whole", "signs") else self.how
+                self._cut_by("answered")
         self._give_back(repeats)
 
     def _give_back(self, repeats: Sequence[float]) -> None:
@@ -441,43 +485,3 @@ def _abbreviated(line: str) -> bool:
     """Whether the full stop at the end belongs to "28." or "Apr." and not to a sentence."""
     last = line.rsplit(maxsplit=1)[-1]
     return line.endswith(".") and (last[:-1].isdigit() or len(last) <= 5)
-
-
-# ---------------------------------------------------------------------------------------------- the answered text
-
-_GRAM: Final = 4  # words in a row that count as repeated
-_RUN: Final = 8  # words that a stretch of repeated lines has at least
-_TOKENS = re.compile(
-    r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
-)
-
-
-def shares_of(answered: str, lines: Sequence[str]) -> list[float]:
-    """For every line the share of its words, 0…1, that repeat the answered text, however it is wrapped now."""
-    known = _TOKENS.findall(answered.lower())
-    grams = {tuple(known[i : i + _GRAM]) for i in range(len(known) - _GRAM + 1)}
-    counts = [len(_TOKENS.findall(line.lower())) for line in lines]
-    words = [word for line in lines for word in _TOKENS.findall(line.lower())]
-    repeated = [False] * len(words)
-    for i in range(len(words) - _GRAM + 1):
-        if tuple(words[i : i + _GRAM]) in grams:
-            repeated[i : i + _GRAM] = [True] * _GRAM
-    shares, at = [], 0
-    for count in counts:
-        shares.append(sum(repeated[at : at + count]) / count if count else 0.0)
-        at += count
-    return shares
-
-
-def _runs(shares: Sequence[float], lines: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Stretches of lines (end excluded) that repeat the answered text word by word and are long enough to mean it."""
-    start = words = last = 0
-    for index in range(len(lines) + 1):
-        if index < len(lines) and shares[index] == 1:
-            start = start if words else index
-            words += len(_TOKENS.findall(lines[index]))
-            last = index
-        elif index == len(lines) or lines[index]:
-            if words >= _RUN:
-                yield start, last + 1
-            words = 0
