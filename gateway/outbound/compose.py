@@ -106,7 +106,7 @@ class Composer:
         fields = [
             f"Date: {format_datetime(now.astimezone(UTC))}",
             mime.mailbox("From", self._sender(person, scene, names), self._config.from_address),
-            mime.mailbox("To", self._names_of_reader(person, names), person.address),
+            mime.mailbox("To", self._safe_name(person.name), person.address),
             mime.mailbox("Reply-To", self._reader_of_answers(person, names), reply_address),
             mime.message_ids("Message-ID", [message_id]),
             mime.unstructured("Subject", subject),
@@ -134,7 +134,7 @@ class Composer:
         return {
             "language": "en",
             "reader": notice.to.role.value,
-            "reader_name": self._names_of_reader(notice.to, names),
+            "reader_name": self._safe_name(notice.to.name),
             "brand": self._brand,
             "store": names.store,
             "customer": names.customer,
@@ -153,8 +153,9 @@ class Composer:
         }
 
     def _names(self, scene: Scene) -> _Names:
+        nameless = self._renderer.label("customer") % mime.clean(scene.view.order.number)
         return _Names(
-            customer=self._safe_name(scene.view.customer.name) or self._renderer.label("customer"),
+            customer=self._safe_name(scene.view.customer.name) or nameless,
             store=self._safe_name(scene.store.name) or self._renderer.label("store"),
             support=self._support,
         )
@@ -163,9 +164,6 @@ class Composer:
         """A name as we show it; "" for one that passes itself off as support or as us, or holds an address."""
         name = mime.clean(name)[:_NAME_CHARACTERS].rstrip()
         return "" if "://" in name or "@" in name or pretends(name, self._support, self._brand) else name
-
-    def _names_of_reader(self, person: Participant, names: _Names) -> str:
-        return names.customer if person.role is Role.CUSTOMER else self._safe_name(person.name)
 
     def _sender(self, person: Participant, scene: Scene, names: _Names) -> str:
         """The display name of From: who speaks, and through whom."""
