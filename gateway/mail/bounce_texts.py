@@ -227,7 +227,8 @@ REASONS: dict[str, tuple[str, ...]] = {
         unknown or illegal alias | unknown or invalid user | unknown local user | unknown local part |
         unknown local-part | unknown recipient | unknown address | unknown mailbox | unknown account |
         unknown email address | unknown to address | unknown final | unknown destination address |
-        recipient unknown | recipient is unknown | recipient not found | recipnotfound | recipient not known |
+        recipient unknown | recipient is unknown | recipient not found | recipnotfound | recipientnotfound |
+        recipient not known |
         recipient does not exist | recipient doesn't exist | recipient no longer | recipient name is not recognized |
         recipient is not recognized | recipient is invalid | recipient not exist | recipient was not found |
         recipient could not be found | recipient address does not exist | recipients do not exist |
@@ -350,6 +351,7 @@ VAGUE_NOUSER = phrases("""
 PASSING = (
     "not found, try again",
     "try again later",
+    "unverified address",
     "temporar",
     "temporär",
     "vorübergehend",
@@ -430,10 +432,15 @@ SENDER_LABELS = phrases("""
 """)
 
 _ANY_REASON = matcher((phrase for table in REASONS.values() for phrase in table), every=True)
-_RANKED = {phrase: (rank, reason) for rank, (reason, table) in enumerate(REASONS.items()) for phrase in table}
+_RANK = {phrase: rank for rank, table in enumerate(REASONS.values()) for phrase in table}
+# The longest phrase is found; one with which it begins may give a stronger reason.
+_STRONGEST = {
+    phrase: min(_RANK.get(phrase[:end], rank) for end in range(len(phrase) + 1)) for phrase, rank in _RANK.items()
+}
 
 
 @lru_cache(maxsize=64)  # the same words are said about every recipient of a report
 def reason_of(normalised: str) -> str:
     """The strongest reason whose phrase stands in a normalised text, or "" when none does."""
-    return min((_RANKED[match[1]] for match in _ANY_REASON.finditer(normalised)), default=(0, ""))[1]
+    ranks = [_STRONGEST[match[1]] for match in _ANY_REASON.finditer(normalised)]
+    return list(REASONS)[min(ranks)] if ranks else ""

@@ -147,12 +147,13 @@ def _precise(status: str, said: str) -> str:
 
 def _diagnostic(texts: list[str]) -> str:
     """The first line with a reply or status code and what continues it, else the first line that says something."""
-    lines = [" ".join(line.split()) for text in texts for line in text.split("\n") if line.strip()]
-    for number, line in enumerate(lines):
-        if REPLY.search(line) or CODE.search(line):
-            return " ".join(lines[number : number + 3] if len(line) < 80 else [line])[:_MAX_DIAGNOSTIC]
-    wordy = (line for line in lines if " " in line)
-    return next(wordy, lines[0] if lines else "")[:_MAX_DIAGNOSTIC]
+    said = [[" ".join(line.split()) for line in text.split("\n") if line.strip()] for text in texts]
+    for lines in said:
+        for number, line in enumerate(lines):
+            if REPLY.search(line) or CODE.search(line):
+                return " ".join(lines[number : number + 3] if len(line) < 80 else [line])[:_MAX_DIAGNOSTIC]
+    wordy = (line for lines in said for line in lines if " " in line)
+    return next(wordy, "")[:_MAX_DIAGNOSTIC]
 
 
 # ---- RFC 3464 --------------------------------------------------------------------------------------------------------

@@ -432,7 +432,9 @@ def _begins_with(subject: str, phrases: tuple[str, ...], *, colon: bool = False)
             rest = subject[len(phrase) :].lstrip()
             if rest[:1] in (":", "："):
                 return True
-            if not colon and (not rest or rest[0] in "-–—]([（【" or rest.startswith(("re:", "aw:", "to:", "from:"))):
+            if not colon and (
+                not rest or rest[0] in "-–—)]([（）【】」" or rest.startswith(("re:", "aw:", "to:", "from:"))
+            ):
                 return True
     return False
 
