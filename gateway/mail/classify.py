@@ -130,6 +130,11 @@ SIGNALS = {
 #: Which kind is named when several are believed. A bounce through a list is a bounce; its null sender is no auto-reply.
 _ORDER = (Kind.LOOP, Kind.FEEDBACK, Kind.BOUNCE, Kind.AUTO_REPLY, Kind.LIST, Kind.SPAM)
 
+#: Signs of mail that gets no automatic answer even when a person wrote it: none is wanted, or nobody would read it.
+_UNANSWERED = frozenset(
+    {"no auto mail", "robot sender", "mail system", "mail administrator", "null sender", "list header", "spam flag"}
+)
+
 #: Header fields whose presence says that a program wrote the mail, unless their value says no.
 _AUTO_HEADERS = frozenset(
     {
@@ -199,7 +204,7 @@ def classify(
     fields = {name.lower(): value for name, value in reversed(mail.headers)}
     reverse_path = _reverse_path(fields, envelope_from)
     found = [
-        *_loops(mail, reverse_path, loop_headers, own_domains),
+        *_loops(mail, fields, reverse_path, loop_headers, own_domains),
         *_parts(mail, fields),
         *_header_signs(fields),
         *_senders(mail, fields, reverse_path),
@@ -209,13 +214,16 @@ def classify(
     ]
     found.extend(_texts(mail, found))
     kind, because = _decide(found)
-    may_answer = kind is Kind.HUMAN and bool(mail.from_) and not _wants_no_answer(found, fields)
+    may_answer = kind is Kind.HUMAN and bool(mail.from_) and _UNANSWERED.isdisjoint(name for name, _ in found)
     return Verdict(kind, because, may_answer)
 
 
 def _decide(found: list[_Found]) -> tuple[Kind, str]:
     """The first kind whose evidence, less what speaks for a person, is believed; and why in one sentence."""
-    weights = dict.fromkeys(Kind, 0)
+    of_machines = [sign for name, _ in found if (sign := SIGNALS[name]).kind is not Kind.HUMAN]
+    if not of_machines:
+        return Kind.HUMAN, "Nothing in it speaks for a machine."
+    weights = dict.fromkeys((*_ORDER, Kind.HUMAN), 0)
     for name, _ in found:
         weights[SIGNALS[name].kind] += SIGNALS[name].weight
     if {"answer", "reply address"} <= {name for name, _ in found}:
@@ -224,9 +232,7 @@ def _decide(found: list[_Found]) -> tuple[Kind, str]:
     for kind in _ORDER:
         if weights[kind] - weights[Kind.HUMAN] >= _BELIEVED:
             return kind, _sentence(kind, found)
-    doubtful = max(_ORDER, key=weights.__getitem__)
-    if not weights[doubtful]:
-        return Kind.HUMAN, "Nothing in it speaks for a machine."
+    doubtful = max(of_machines, key=lambda sign: sign.weight).kind
     return Kind.HUMAN, f"{_sentence(doubtful, found)[:-1]}, which is not enough to call it automatic."
 
 
@@ -243,12 +249,13 @@ def _sentence(kind: Kind, found: list[_Found]) -> str:
 
 def _loops(
     mail: ParsedMail,
+    fields: dict[str, str],
     reverse_path: str | None,
     loop_headers: frozenset[str] | Callable[[str], bool],
     own_domains: frozenset[str],
 ) -> Iterator[_Found]:
     is_ours = loop_headers if callable(loop_headers) else loop_headers.__contains__
-    if any(is_ours(value.strip()) for value in mail.header_all(LOOP_HEADER)):
+    if LOOP_HEADER.lower() in fields and any(is_ours(value.strip()) for value in mail.header_all(LOOP_HEADER)):
         yield "own loop header", ""
     if len(mail.headers) > _MAX_RECEIVED and (hops := len(mail.header_all("Received"))) > _MAX_RECEIVED:
         yield "too many hops", str(hops)
@@ -288,9 +295,9 @@ def _parts(mail: ParsedMail, fields: dict[str, str]) -> Iterator[_Found]:
 
 def _header_signs(fields: dict[str, str]) -> Iterator[_Found]:
     # RFC 3834 §5: anything but "no" was written by a program; parameters or a comment may follow.
-    auto_submitted = re.split(r"[;(\s]", fields.get("auto-submitted", "no").strip().lower(), maxsplit=1)[0]
-    if auto_submitted not in ("no", ""):
-        yield "auto submitted", auto_submitted
+    said = fields.get("auto-submitted", "").replace(";", " ").replace("(", " ").lower().split()
+    if said and said[0] != "no":
+        yield "auto submitted", said[0]
     for name in sorted(_AUTO_HEADERS & fields.keys()):
         if fields[name].strip().lower() not in _NO:
             yield "auto header", name.title()
@@ -441,20 +448,13 @@ def _begins_with(subject: str, phrases: tuple[str, ...], *, colon: bool = False)
 
 def _is_robot(mail: ParsedMail) -> bool:
     local = mail.from_[0].address.partition("@")[0].lower() if mail.from_ else ""
-    return re.split(r"[+.]", local, maxsplit=1)[0] in ROBOTS
+    return local.partition("+")[0].partition(".")[0] in ROBOTS
 
 
 def _suppresses_auto_replies(fields: dict[str, str]) -> bool:
     """MS-OXCMAIL §2.2.3.2.14: a list of what the sender does not want; DR, NDR, RN and NRN are no auto-replies."""
-    values = fields.get("x-auto-response-suppress", "").lower().replace(";", ",").split(",")
-    return any(value.strip() in ("all", "oof", "autoreply") for value in values)
-
-
-def _wants_no_answer(found: list[_Found], fields: dict[str, str]) -> bool:
-    names = {name for name, _ in found}
-    return _suppresses_auto_replies(fields) or bool(
-        names & {"robot sender", "mail system", "mail administrator", "null sender", "list header", "spam flag"}
-    )
+    values = fields.get("x-auto-response-suppress", "").lower().replace(";", " ").replace(",", " ").split()
+    return not {"all", "oof", "autoreply"}.isdisjoint(values)
 
 
 def _reverse_path(fields: dict[str, str], envelope_from: str | None) -> str | None:
