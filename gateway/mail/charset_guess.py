@@ -8,7 +8,7 @@ words of a subject or a file name as well as for whole bodies; a general detecto
 
 import codecs
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 _SAMPLE: Final = 1024  # bytes from the first odd word on
@@ -40,14 +40,17 @@ _COMMON: Final = 15  # the first letters of an alphabet of another script are it
 _THAI_MARKS: Final = frozenset("\u0e31" + "".join(map(chr, [*range(0x0E34, 0x0E3B), *range(0x0E47, 0x0E4F)])))
 
 
-def guess(data: bytes) -> str:
-    """The codec whose reading of the bytes looks most like a language. The bytes are not ASCII and not UTF-8."""
+def guess(data: bytes, among: Iterable[str] = ()) -> str:
+    """The codec whose reading of the bytes looks most like a language. The bytes are not ASCII and not UTF-8.
+
+    among: the only codecs that come into question, when something is known about the language.
+    """
     odd = _ODD.search(data)
     first = odd.start() if odd else 0
     start = max(data.rfind(b" ", 0, first), data.rfind(b"\n", 0, first), 0)  # with the word that it is in
     sample = data[start : start + _SAMPLE]
     best, best_score = "cp1252", 0.0
-    for codec in (*_ALPHABETS, *_ROWS):
+    for codec in tuple(among) or (*_ALPHABETS, *_ROWS):
         try:
             # A character that the end of the sample cuts is no error.
             text = codecs.getincrementaldecoder(codec)().decode(sample, final=len(sample) < _SAMPLE)

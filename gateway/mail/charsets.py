@@ -2,13 +2,10 @@
 
 import codecs
 import re
-from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import islice
 
 from gateway.mail.charset_guess import guess
-
-#: Codecs worth a try before a guess; a function, because looking for them costs more than most mails need.
-Hints = Callable[[], tuple[str, ...]]
 
 #: Names that mail uses for something wider than they say (as browsers do, https://encoding.spec.whatwg.org §4.2),
 #: and names that Python does not know.
@@ -84,7 +81,11 @@ _OF_LANGUAGE = {
 }
 _NUMBERED = re.compile(r"(?:x-)?(?:cp|windows|win|ibm|ms)[-_]?(\d{3,5})")
 _SAMPLE = 4096  # bytes by which damage is judged
-_HINT = re.compile(rb"charset\*?=[\"']?([\w.:-]+)|=\?([\w.:-]+)(?:\*[\w-]+)?\?[bq]\?", re.IGNORECASE)
+_NAMED = re.compile(rb"charset\*?=[\"']?([\w.:-]+)|=\?([\w.:-]+)(?:\*[\w-]+)?\?[bq]\?", re.IGNORECASE)
+_ODD_LINE = re.compile(rb"[\x80-\xff][^\n]*")
+_SAY_NOTHING = frozenset({"ascii", "utf-8", "utf-7"})
+_CLUE_BYTES = 64 * 1024  # from the start of the mail
+_MAX_NAMED, _MAX_ODD_LINES, _MAX_GUESSES = 200, 50, 8
 _LANGUAGE = re.compile(rb"^(?:Content-Language|Accept-Language):\s*([a-z]{2})\b", re.IGNORECASE | re.MULTILINE)
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\([JI]|\$\(D)")  # ISO-2022-JP (RFC 1468 §2)
 _HIGH = re.compile(rb"[\x80-\xff]")
@@ -114,29 +115,51 @@ def codec_of(charset: str) -> str | None:
     return info.name
 
 
-def hints(header: bytes) -> tuple[str, ...]:
-    """Codecs that a mail names elsewhere, most telling first: for bytes that have no charset of their own."""
-    named = [(m[1] or m[2]).decode("ascii", "replace") for m in _HINT.finditer(header)]
-    codes = [codec_of(name) for name in named]
-    for match in _LANGUAGE.finditer(header):
-        codes.extend(_OF_LANGUAGE.get(match[1].decode().lower(), ()))
-    return tuple(dict.fromkeys(code for code in codes if code and code not in ("utf-8", "ascii", "utf-7")))
+class Clues:
+    """What one mail says, anywhere in it, about its bytes without a charset of their own. Looked for when needed."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._head = raw[:_CLUE_BYTES]
+        self._guessed: list[str] = []
+
+    @cached_property
+    def named(self) -> tuple[str, ...]:
+        """The codecs that are declared elsewhere, in order."""
+        names = ((match[1] or match[2]).decode() for match in islice(_NAMED.finditer(self._head), _MAX_NAMED))
+        codes = map(codec_of, dict.fromkeys(names))
+        return tuple(dict.fromkeys(code for code in codes if code and code not in _SAY_NOTHING))
+
+    @cached_property
+    def likely(self) -> tuple[str, ...]:
+        """The codecs in which mail goes undeclared in the language that the header names; () when it names none."""
+        language = _LANGUAGE.search(self._head)
+        return _OF_LANGUAGE.get(language[1].decode().lower(), ()) if language else ()
+
+    def read(self, data: bytes) -> str:
+        """Decode bytes that are neither ASCII nor UTF-8."""
+        if not self._guessed:
+            # All odd bytes of the mail together tell more than the few of a subject.
+            lines = (match[0] for match in islice(_ODD_LINE.finditer(self._head), _MAX_ODD_LINES))
+            odd = b"\n".join(line for line in lines if _strict(line, "utf-8") is None)
+            self._guessed.append(guess(odd or data, self.likely))
+        for codec in (*self.named, *self._guessed):
+            if (text := _strict(data, codec)) is not None:
+                return text
+        if len(self._guessed) < _MAX_GUESSES:
+            self._guessed.append(guess(data, self.likely))
+        return data.decode(self._guessed[-1], "replace")
 
 
-def no_hints() -> tuple[str, ...]:
-    """Nothing is known about the rest of the mail."""
-    return ()
+def decode(data: bytes, charset: str | None = None, clues: Clues | None = None) -> str:
+    """Decode bytes that are said to be in `charset`; when that is None, wrong or unknown, by what they look like.
 
-
-def decode(data: bytes, charset: str | None = None, hinted: Hints = no_hints) -> str:
-    """Decode bytes that are said to be in `charset`; None, wrong and unknown names are guessed.
-
-    The text holds no lone surrogates and no NUL. hinted: codecs to try before guessing, see `hints`.
+    The text holds no lone surrogates and no NUL. clues: what the rest of the mail says; without it, bytes that nothing
+    is known about are taken as Western.
     """
     codec = codec_of(charset) if charset else None
     text = _declared(data, codec) if codec else None
     if text is None:
-        text = _undeclared(data, codec, hinted)
+        text = _undeclared(data, codec, clues)
     if not text.isascii():
         text = _SURROGATES.sub("\ufffd", text).removeprefix("\ufeff")
     return text.replace("\0", "")
@@ -157,7 +180,7 @@ def _declared(data: bytes, codec: str) -> str | None:
     return _strict(data, codec)
 
 
-def _undeclared(data: bytes, codec: str | None, hinted: Hints) -> str:
+def _undeclared(data: bytes, codec: str | None, clues: Clues | None) -> str:
     """By what the bytes look like; `codec` is what was declared and failed."""
     if data.isascii():
         return _iso_2022_jp(data) if _ESCAPES.search(data) else data.decode("ascii")
@@ -169,10 +192,10 @@ def _undeclared(data: bytes, codec: str | None, hinted: Hints) -> str:
         return text
     if codec and codec not in _SEVEN_BIT and _mostly(data, codec):
         return data.decode(codec, "replace")
-    for hint in (*_OF_LANGUAGE["ja"], *hinted()) if codec and codec.startswith("iso2022_jp") else hinted():
-        if (text := _strict(data, hint)) is not None:
+    for likely in _OF_LANGUAGE["ja"] if codec and codec.startswith("iso2022_jp") else ():
+        if (text := _strict(data, likely)) is not None:
             return text
-    return data.decode(guess(data), "replace")
+    return clues.read(data) if clues else data.decode("cp1252", "replace")
 
 
 def _strict(data: bytes, codec: str) -> str | None:

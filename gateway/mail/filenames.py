@@ -58,5 +58,6 @@ def default(content_type: str) -> str:
     if usual:
         return usual
     kind = content_type.partition("/")[0]
-    extension = _EXTENSIONS.get(content_type) or mimetypes.guess_extension(content_type, strict=False) or ".bin"
+    extension = _EXTENSIONS.get(content_type) or mimetypes.guess_extension(content_type, strict=False)
+    extension = extension or (".txt" if kind == "text" else ".bin")
     return (kind if kind in ("image", "audio", "video", "text") else "file") + extension

@@ -1,8 +1,12 @@
 """Text that was wrapped for sending, unwrapped again (`format=flowed`, RFC 3676 §4)."""
 
+LONGEST = 1_000_000  # characters; nobody writes more by hand, and a longer text stays as it is
+
 
 def unflow(text: str, *, delete_space: bool = False) -> str:
     """Join the lines of each paragraph. delete_space: the blank before a soft line break is not part of the text."""
+    if len(text) > LONGEST:
+        return text
     paragraphs: list[str] = []
     open_depth = -1  # quote depth of the paragraph that goes on, -1 when none does
     pieces: list[str] = []

@@ -6,6 +6,7 @@ HEADER_BYTES = 256 * 1024
 FIELD_BYTES = 64 * 1024  # of one header field, unfolded
 BOUNDARY_LINES = 20_000  # lines that start like a boundary; each one is looked at
 PARTS = 1_000
+PART_HEADER_BYTES = 1024 * 1024  # of all parts together
 DEPTH = 32  # multiparts inside multiparts; ordinary mail stays under 8
 
 

@@ -8,12 +8,10 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway.mail import charsets, guard
-from gateway.mail.charsets import Hints, no_hints
+from gateway.mail.charsets import Clues
 
 # A field: a name, a colon, the rest of the line, and the folded lines after it that hold more than white space.
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t]+[^\s][^\n]*)*)(?:\n|\Z)")
-_BLANK_LINE = re.compile(rb"[ \t\r]*(?:\n|\Z)")
-_LINE = re.compile(rb"[^\n]*(?:\n|\Z)")
 _WELL_KNOWN = re.compile(
     rb"(?:Content-|MIME-Version|From|To|Cc|Subject|Date|Message-ID|Reply-To|Sender|References|In-Reply-To"
     rb"|Received|Return-Path|DKIM-Signature|User-Agent|X-[!-9;-~]+)[!-9;-~]*[ \t]*:",
@@ -34,10 +32,6 @@ class Header:
     defects: list[str]
     too_complex: str = ""
 
-    def first(self, name: str) -> bytes | None:
-        """The raw value of the first field of that lower-case name."""
-        return next((value for field, value in self.fields if field.lower() == name), None)
-
 
 def read(raw: bytes, start: int = 0, delimiters: Sequence[bytes] = ()) -> Header:
     """Read header fields from `start` to the blank line, a line that starts like a delimiter, or the first text line.
@@ -57,10 +51,8 @@ def read(raw: bytes, start: int = 0, delimiters: Sequence[bytes] = ()) -> Header
             header.fields.append((field[1].decode("ascii"), field[2]))
             position = field.end()
             continue
-        blank = _BLANK_LINE.match(raw, position)
-        line = blank or _LINE.match(raw, position)
-        assert line is not None  # noqa: S101 - _LINE matches everywhere
-        after = line.end()
+        after = raw.find(b"\n", position) + 1 or size
+        blank = not raw[position:after].strip()
         if blank and not raw.startswith((b" ", b"\t"), position):
             position = after
             break
@@ -86,22 +78,22 @@ def _past_limits(header: Header, field_bytes: int, header_bytes: int) -> str:
     return ""
 
 
-def unfold(value: bytes, hinted: Hints = no_hints) -> str:
+def unfold(value: bytes, clues: Clues | None = None) -> str:
     """A field's value as one line of text; encoded words stay as they are.
 
-    hinted: codecs to try for bytes that are neither ASCII nor UTF-8. The text is free of CR, LF, NUL, other controls
-    and lone surrogates.
+    clues: for bytes that are neither ASCII nor UTF-8. The text is free of CR, LF, NUL, other controls and lone
+    surrogates.
     """
     plain = value.isascii() and b"\x1b" not in value  # ESC: ISO-2022-JP without an encoded word around it
-    text = value.decode("ascii") if plain else charsets.decode(value, None, hinted)
+    text = value.decode("ascii") if plain else charsets.decode(value, None, clues)
     if "\n" in text:
         text = _FOLD.sub(" ", text.strip("\r\n"))
     return one_line(text.strip())
 
 
-def decode(value: bytes, hinted: Hints = no_hints) -> str:
+def decode(value: bytes, clues: Clues | None = None) -> str:
     """A field's value as people read it: unfolded, encoded words decoded (RFC 2047)."""
-    return decode_words(unfold(value, hinted))
+    return decode_words(unfold(value, clues))
 
 
 def one_line(text: str) -> str:
@@ -199,7 +191,7 @@ def _unquote(value: str) -> str:
     value = value.strip()
     if value.startswith('"'):
         value = value[1:-1] if len(value) > 1 and value.endswith('"') else value[1:]
-        return _PAIR.sub(r"\1", value) if "\\" in value else value
+        return _PAIR.sub(lambda pair: pair[1], value) if "\\" in value else value
     return value
 
 

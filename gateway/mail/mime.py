@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gateway.mail import guard, headers
-from gateway.mail.charsets import Hints
+from gateway.mail.charsets import Clues
 
 _LONGEST_BOUNDARY = 500  # RFC 2046 allows 70
 _FAR_SEARCHES = 16  # searches through the rest of the mail for a boundary that does not come first
@@ -54,22 +54,23 @@ class Part:
         return next((part for part in siblings if part.content_type.startswith(documents)), None) is self
 
 
-def leaves(raw: bytes, root: headers.Header, hinted: Hints, defects: list[str]) -> list[Part]:
+def leaves(raw: bytes, root: headers.Header, clues: Clues, defects: list[str]) -> list[Part]:
     """The parts of a mail that are not containers, in order. What is odd is added to `defects`.
 
     Raises guard.TooComplex for more parts, or multiparts inside each other, than the guard allows.
     """
-    return _Splitter(raw, hinted, defects).split(root)
+    return _Splitter(raw, clues, defects).split(root)
 
 
 class _Splitter:
-    def __init__(self, raw: bytes, hinted: Hints, defects: list[str]) -> None:
+    def __init__(self, raw: bytes, clues: Clues, defects: list[str]) -> None:
         self.raw = raw
-        self.hinted = hinted
+        self.clues = clues
         self.defects = defects
         self.open: list[Part] = []
         self.parts: list[Part] = []
         self.far_searches = 0
+        self.header_bytes = 0
 
     def split(self, root: headers.Header) -> list[Part]:
         raw = self.raw
@@ -90,8 +91,9 @@ class _Splitter:
                 continue
             container.closed = False
             header = headers.read(raw, after, [b"--" + part.boundary for part in self.open])
-            if header.too_complex:
-                raise guard.TooComplex(header.too_complex)
+            self.header_bytes += header.body - after
+            if header.too_complex or self.header_bytes > guard.PART_HEADER_BYTES:
+                raise guard.TooComplex(header.too_complex or "The headers of its parts are too long.")
             running = self._begin(header, container)
             position = header.body
         self.defects.extend(
@@ -104,7 +106,7 @@ class _Splitter:
         fields: dict[str, bytes] = {}
         for name, value in header.fields:
             fields.setdefault(name.lower(), value)
-        kind = headers.parameters(headers.unfold(fields.get("content-type", b""), self.hinted))
+        kind = headers.parameters(headers.unfold(fields.get("content-type", b""), self.clues))
         part = Part(fields, kind.value, kind.parameters, header.body, len(self.raw), container)
         if "/" not in part.content_type:
             # RFC 2045 §5.2, RFC 2046 §5.1.5; a value without a subtype says nothing.

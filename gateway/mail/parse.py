@@ -1,10 +1,10 @@
 """From the raw bytes of a mail to its headers, texts and files."""
 
-import functools
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html import escape
+from itertools import islice
 from urllib.parse import unquote
 
 from mailparser.dates import parse_mail_date
@@ -12,7 +12,7 @@ from mailparser.utils import get_addresses
 
 from gateway.mail import addresses, charsets, filenames, flowed, guard, headers, mime, tnef, transfer
 from gateway.mail.addresses import Address
-from gateway.mail.charsets import Hints
+from gateway.mail.charsets import Clues
 from gateway.mail.html import html_to_text
 
 
@@ -50,7 +50,8 @@ class ParsedMail:
 
     headers: every header field in order, decoded and unfolded, never holding CR, LF or NUL.
     message_id, in_reply_to, references: ids without angle brackets; message_id None when missing.
-    date: aware UTC, or None. text, html: the decoded bodies (line ends `\\n`), None when there is no such part.
+    date: aware UTC, or None. text, html: the decoded bodies (line ends `\\n`), None when there is no such part; each
+    holds all that there is to read, parts that came in the other format only are converted.
     files: every other part once, in order. reports: parts of a multipart/report (also listed nowhere else).
     defects: short sentences about what is wrong with the mail, for the operator.
     too_complex: the guard stopped before parsing; then only headers (as far as read) are given.
@@ -87,11 +88,12 @@ class ParsedMail:
 
 
 # Addresses and dates are read by mail-parser, whose grammar is strict and whose time is linear. The rest is read here:
-# a whole mail costs mail-parser four times what all of this costs, and it drops or merges parts on the way.
+# a whole mail costs mail-parser twice what all of this costs, and it drops or merges parts on the way.
 _ADDRESS_FIELDS = ("from", "sender", "reply-to", "to", "cc")
 _LONGEST_ADDRESS_FIELD = 16 * 1024  # characters; of longer ones the first addresses are read
 _LONGEST_DATE = 200
-_HINT_BYTES = 64 * 1024  # of the mail, in which hints about its charset are looked for
+# A byte order mark, blank lines, and the separator of an mbox file, which a pipe transport may leave in front.
+_BEFORE_HEADER = re.compile(rb"(?:\xef\xbb\xbf|[\r\n]+|>?From [ \t]*[^\s:][^\n]*(?:\n|\Z))*+")
 _ID = re.compile(r"<([^<>]+)>")
 _IDS = 200  # of one field
 
@@ -129,6 +131,7 @@ _DATA = frozenset(
 )
 _TNEF_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _CID = re.compile(r"cid:([^\"'<>\s)]{1,500})", re.IGNORECASE)
+_MAX_CIDS = 10_000
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 _META_CHARSET = re.compile(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?([\w.:-]{2,40})", re.IGNORECASE)
 
@@ -136,18 +139,18 @@ _META_CHARSET = re.compile(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?([\w.:-]{2,40
 def parse(raw: bytes) -> ParsedMail:
     """Read a mail (RFC 5322, RFC 2045 to 2049) from its bytes. Never raises because of what the bytes say."""
     raw = _from_first_field(raw)
-    hinted: Hints = functools.cache(lambda: charsets.hints(raw[:_HINT_BYTES]))
+    clues = Clues(raw)
     header = headers.read(raw)
-    mail = _with_fields(header, hinted)
+    mail = _with_fields(header, clues)
     try:
         if header.too_complex:
             raise guard.TooComplex(header.too_complex)
         guard.check(raw)
         defects = list(mail.defects)
-        leaves = mime.leaves(raw, header, hinted, defects)
+        leaves = mime.leaves(raw, header, clues, defects)
     except guard.TooComplex as reason:
         return replace(mail, defects=(*mail.defects, str(reason)), too_complex=True)
-    content = _Content(raw, hinted, defects)
+    content = _Content(raw, clues, defects)
     for part in leaves:
         content.take(part)
     return replace(
@@ -162,22 +165,20 @@ def parse(raw: bytes) -> ParsedMail:
 
 def _from_first_field(raw: bytes) -> bytes:
     """Drop what may stand before the header, and give a mail whose lines end in a bare CR lines that end in LF."""
-    line = raw[: raw.find(b"\n") + 1] or raw
-    if b"\r" in line.rstrip(b"\r\n"):
+    # Only if the whole header has such lines: a lone CR inside a field must not start another one.
+    first_lf = raw.find(b"\n")
+    if (first_lf < 0 and b"\r" in raw) or raw.find(b"\r\r", 0, max(0, first_lf - 1)) >= 0:
         raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    start = raw.lstrip(b"\xef\xbb\xbf\r\n") if raw[:1] in b"\xef\r\n" else raw
-    # The separator line of an mbox file, which a pipe transport may leave in front.
-    while start.startswith((b"From ", b">From ")):
-        start = start[start.find(b"\n") + 1 :] if b"\n" in start else b""
-    return start
+    before = _BEFORE_HEADER.match(raw)
+    return raw[before.end() :] if before else raw
 
 
-def _with_fields(header: headers.Header, hinted: Hints) -> ParsedMail:
+def _with_fields(header: headers.Header, clues: Clues) -> ParsedMail:
     """The mail as far as its header tells."""
     unfolded: dict[str, list[str]] = {}
     decoded: list[tuple[str, str]] = []
     for name, value in header.fields:
-        text = headers.unfold(value, hinted)
+        text = headers.unfold(value, clues)
         unfolded.setdefault(name.lower(), []).append(text)
         decoded.append((name, headers.decode_words(text)))
     first = {name.lower(): value for name, value in reversed(decoded)}
@@ -203,7 +204,7 @@ def _with_fields(header: headers.Header, hinted: Hints) -> ParsedMail:
 def _addresses(field_name: str, values: list[str], defects: list[str]) -> tuple[Address, ...]:
     """The mailboxes of all fields of one name: two From fields are two authors, never just the first one.
 
-    A field that the grammar does not allow is read for everything that it could mean.
+    A mailbox that the grammar does not allow is read for everything that it could mean.
     """
     value = ", ".join(filter(None, values))
     if not value:
@@ -212,9 +213,11 @@ def _addresses(field_name: str, values: list[str], defects: list[str]) -> tuple[
         defects.append(f"The {field_name} field is long; only its first addresses are read.")
         value = value[:_LONGEST_ADDRESS_FIELD].rpartition(",")[0]
     odd: list[dict[str, object]] = []
-    read = tuple(Address(name, address) for name, address in get_addresses(value, defects=odd) if address)
+    found = [Address(name, address) for name, address in get_addresses(value, defects=odd) if address]
     defects.extend(f"The {field_name} field is odd: {defect['reason']}." for defect in odd)
-    found = read or addresses.recover(value)
+    rejected = [str(defect["raw"]) for defect in odd if not defect["recovered"]] if found else [value]
+    for raw in rejected:
+        found.extend(addresses.recover(raw))
     return tuple(Address(headers.decode_words(person.name), person.address) for person in found)
 
 
@@ -249,7 +252,7 @@ class _Content:
     """Takes parts one after the other and puts each in exactly one place."""
 
     raw: bytes
-    hinted: Hints
+    clues: Clues
     defects: list[str]
     bodies: list[_Body] = field(default_factory=list)
     files: list[MailFile] = field(default_factory=list)
@@ -257,7 +260,7 @@ class _Content:
 
     def take(self, part: mime.Part) -> None:
         """Decode a part and put it where it belongs."""
-        disposition = headers.parameters(headers.unfold(part.fields.get("content-disposition", b""), self.hinted))
+        disposition = headers.parameters(headers.unfold(part.fields.get("content-disposition", b""), self.clues))
         name = disposition.parameters.get("filename") or part.parameters.get("name") or ""
         name = filenames.safe(headers.decode_words(name)) if name else ""
         encoding = headers.unfold(part.fields.get("content-transfer-encoding", b""))
@@ -285,9 +288,9 @@ class _Content:
         if part.content_type == "text/html":
             if charset is None and (meta := _META_CHARSET.search(data, 0, 2048)):
                 charset = meta[1].decode("ascii", "replace")
-            self.bodies.append(_Body(_lines(charsets.decode(data, charset, self.hinted)), True, twin))
+            self.bodies.append(_Body(_lines(charsets.decode(data, charset, self.clues)), True, twin))
             return
-        text, uuencoded = transfer.split_uuencoded(_lines(charsets.decode(data, charset, self.hinted)))
+        text, uuencoded = transfer.split_uuencoded(_lines(charsets.decode(data, charset, self.clues)))
         if part.parameters.get("format", "").lower() == "flowed":
             text = flowed.unflow(text, delete_space=part.parameters.get("delsp", "").lower() == "yes")
         self.bodies.append(_Body(text, False, twin))
@@ -332,7 +335,10 @@ class _Content:
 
     def shown_files(self) -> tuple[MailFile, ...]:
         """The files; those that the HTML shows are marked (RFC 2392)."""
-        cids = {unquote(cid) for body in self.bodies if body.is_html for cid in _CID.findall(body.text)}
+        if not any(file.content_id for file in self.files):
+            return tuple(self.files)
+        htmls = [body.text for body in self.bodies if body.is_html]
+        cids = {unquote(match[1]) for html in htmls for match in islice(_CID.finditer(html), _MAX_CIDS)}
         return tuple(replace(file, inline=True) if file.content_id in cids else file for file in self.files)
 
 

@@ -9,7 +9,7 @@ _PIECES = 1_000  # base64 texts one after the other in one part
 _UUENCODE = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 _IDENTITY = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "none", "utf-8"})
 _BEGIN = re.compile(r"^begin 0?[0-7]{3} (\S[^\n]*)$", re.MULTILINE)
-_UU_LINE = re.compile(r"([!-`])([ -`]*)[ \t]*\r?")
+_MAX_UUENCODED = 100  # files in one text; what comes after them stays text
 
 
 def decode(data: bytes, encoding: str, defects: list[str]) -> bytes:
@@ -71,6 +71,8 @@ def split_uuencoded(text: str) -> tuple[str, list[tuple[str, bytes]]]:
     for begin in _BEGIN.finditer(text):
         if begin.start() < position:
             continue
+        if len(files) >= _MAX_UUENCODED:
+            break
         data, end = _uuencoded_lines(text, begin.end() + 1)
         if data:
             files.append((begin[1].strip(), data))
@@ -92,14 +94,13 @@ def _uuencoded_lines(text: str, position: int) -> tuple[bytes, int]:
             return b"".join(data), end + 5 if follows == "end" else position
         if line.rstrip() == "end":
             return b"".join(data), end + 1
-        match = _UU_LINE.fullmatch(line)
-        # The first character says how many bytes the line holds, four characters for three bytes.
+        # The first character says how many bytes the line holds; four characters stand for three of them.
         length = (ord(line[0]) - 32) & 63
-        if match is None or len(line) - 1 > -(-length // 3) * 4 + 2 or len(line) - 1 < length:
+        if not length <= len(line) - 1 <= -(-length // 3) * 4 + 2:
             break
         try:
             data.append(binascii.a2b_uu(line))
-        except binascii.Error:
+        except (binascii.Error, ValueError):
             break
         position = end + 1
     return b"".join(data), min(position, len(text))

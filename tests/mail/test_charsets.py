@@ -70,10 +70,28 @@ def test_text_without_nul_and_without_lone_surrogates() -> None:
     assert charsets.decode(b"+2AA-", "utf-7") == "\ufffd"
 
 
-def test_the_rest_of_the_mail_gives_hints() -> None:
-    header = b"Subject: =?euc-kr?b?xKc=?=\r\nContent-Language: ru\r\nContent-Type: text/plain; charset=us-ascii\r\n"
-    assert charsets.hints(header) == ("cp949", "cp1251", "koi8-r")
-    assert charsets.decode("환불".encode("cp949"), None, lambda: ("cp949",)) == "환불"
+def test_the_rest_of_the_mail_gives_clues() -> None:
+    raw = b"Subject: =?euc-kr?b?xKc=?=\r\nContent-Language: ru\r\nContent-Type: text/plain; charset=us-ascii\r\n"
+    clues = charsets.Clues(raw)
+    assert clues.named == ("cp949",)
+    assert clues.likely == ("cp1251", "koi8-r")
+    assert charsets.decode("환불".encode("cp949"), None, clues) == "환불"
+
+
+@pytest.mark.parametrize("codec", ["cp1251", "koi8-r"])
+def test_the_language_of_the_mail_narrows_the_guess(codec: str) -> None:
+    clues = charsets.Clues(b"Content-Language: ru-RU\r\n\r\n")
+    assert charsets.decode("щи".encode(codec), "us-ascii", clues) == "щи"
+
+
+def test_the_body_helps_to_guess_the_charset_of_the_subject() -> None:
+    body = "您好，我的订单收到时已经破损，请退款".encode("gb18030")
+    clues = charsets.Clues(b"Subject: " + "你好".encode("gb18030") + b"\r\n\r\n" + body)
+    assert charsets.decode("你好".encode("gb18030"), None, clues) == "你好"
+
+
+def test_bytes_that_nothing_is_known_about_are_western() -> None:
+    assert charsets.decode("Grüße".encode("latin-1")) == "Grüße"
 
 
 @pytest.mark.parametrize(

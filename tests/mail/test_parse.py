@@ -137,6 +137,15 @@ class TestHeader:
         raw = HEAD.replace(b"Ana Silva <ana@example.org>", b"<ana@example.org> <eve@example.org>") + b"\r\nbody\r\n"
         assert {address.address for address in parse(raw).from_} == {"ana@example.org", "eve@example.org"}
 
+    def test_an_odd_author_beside_a_plain_one_still_counts(self) -> None:
+        raw = HEAD.replace(b"<ana@example.org>", b"<ana@example.org>, <eve@example.org> x") + b"\r\nbody\r\n"
+        assert [address.address for address in parse(raw).from_] == ["ana@example.org", "eve@example.org"]
+
+    def test_a_bare_cr_in_the_first_field_starts_no_field(self) -> None:
+        parsed = parse(b"X-First: a\rFrom: eve@example.org\r\n" + HEAD + b"\r\nbody\r\n")
+        assert [address.address for address in parsed.from_] == ["ana@example.org"]
+        assert parsed.header("X-First") == "a From: eve@example.org"
+
     def test_two_from_fields_are_two_authors(self) -> None:
         parsed = parse(mail(b"From: eve@example.org"))
         assert [address.address for address in parsed.from_] == ["ana@example.org", "eve@example.org"]
