@@ -271,6 +271,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         benutzer existiert nicht | adresse existiert nicht | adresse wurde nicht gefunden | adresse nicht gefunden |
         konto existiert nicht | postfach existiert nicht | postfach nicht gefunden | postfach unbekannt |
         gibt es nicht | wurde nicht gefunden | nicht vorhanden | utilisateur inconnu | destinataire inconnu |
+        destinataire est inconnu |
         destinataire n'existe pas | adresse inconnue | adresse inexistante | adresse introuvable |
         boîte aux lettres inexistante | adresse n'existe pas | n'existe pas | compte inexistant |
         adresse d au moins un destinataire invalide | destinataire invalide | usuario desconocido |

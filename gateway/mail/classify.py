@@ -118,9 +118,8 @@ SIGNALS = {
     "to the list": Signal(Kind.LIST, 80, "it is addressed to that list"),
     "list envelope": Signal(Kind.LIST, 80, "its envelope is that of a list ({})"),
     "list robot": Signal(Kind.LIST, 80, "nobody reads its sender's address ({})"),
-    # ---- only what a filter is quite sure of ------------------------------------------------------------------------
-    "spam flag": Signal(Kind.SPAM, 60, "the spam filter flagged it"),
-    "spam score": Signal(Kind.SPAM, 60, "with at least twice the score that it needs"),
+    # ---- what a filter on the way thought; it errs, so nobody's answer is spam --------------------------------------
+    "spam flag": Signal(Kind.SPAM, 100, "a spam filter flagged it ({})"),
     # ---- what speaks for a person -----------------------------------------------------------------------------------
     "answer": Signal(Kind.HUMAN, 40, "it answers a mail"),
     "answer subject": Signal(Kind.HUMAN, 30, "its subject is that of an answer"),
@@ -181,7 +180,7 @@ _ANSWER = re.compile(
 _TAG = re.compile(r"\[[^\[\]]{0,60}\]\s{0,5}")
 _LIST_PATH = re.compile(r"(?:^|[-+.])(?:owner|bounces?|admin|request)(?:[-+.=]|$)")
 _METHOD_REPLY = re.compile(rb"^METHOD:REPLY\b", re.MULTILINE | re.IGNORECASE)
-_SPAM_SCORE = re.compile(r"(?:score|hits)=(-?\d{1,4}(?:\.\d{1,3})?)\s.{0,40}?required=(\d{1,4}(?:\.\d{1,3})?)")
+_SPAM_FLAGS = {"x-spam-flag": "yes", "x-spam-status": "yes", "x-ses-spam-verdict": "fail"}
 
 _Found = tuple[str, str]  # a key of SIGNALS, and what fills its clause
 
@@ -320,12 +319,10 @@ def _header_signs(fields: dict[str, str]) -> Iterator[_Found]:
 
 
 def _spam(fields: dict[str, str]) -> Iterator[_Found]:
-    status = fields.get("x-spam-status", "")[:500].lower()
-    if fields.get("x-spam-flag", "").strip().lower() == "yes" or status.startswith("yes"):
-        yield "spam flag", ""
-        score = _SPAM_SCORE.search(status)
-        if score and float(score[1]) >= 2 * float(score[2]) > 0:
-            yield "spam score", ""
+    for name, flagged in _SPAM_FLAGS.items():
+        if fields.get(name, "").strip().lower().startswith(flagged):
+            yield "spam flag", name.title()
+            return
 
 
 def _senders(mail: ParsedMail, fields: dict[str, str], reverse_path: str | None) -> Iterator[_Found]:
