@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from itertools import islice
+from itertools import chain, islice
 
 from gateway.mail.bounce_texts import (
     AFTER_DATA,
@@ -26,7 +26,7 @@ from gateway.mail.bounce_texts import (
 )
 from gateway.mail.parse import ParsedMail
 from gateway.mail.phrases import normalise
-from gateway.mail.report_words import ADDRESS, CODE, ORIGINAL_TYPES, REPLY, ReportWords, own_parts, read_words
+from gateway.mail.report_words import ADDRESS, CODE, ORIGINAL_TYPES, REPLY, ReportWords, own_parts
 
 _STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
@@ -36,7 +36,7 @@ _SENDER_FIELDS = frozenset({"from", "return-path", "sender"})
 _MAX_STATUS = 65_536  # bytes of a status part or of the returned header that are read
 _MAX_FIELDS = 500
 _MAX_FIELD = 1_000
-_MAX_RECIPIENTS = 100
+_MAX_RECIPIENTS = 50
 _MAX_DIAGNOSTIC = 500
 _MAX_WHOLE = 2_000  # characters of the whole text in which a reason is looked for at last
 
@@ -68,7 +68,8 @@ class Recipient:
 class Report:
     """recipients, and what the report gives back of the mail that it is about.
 
-    original_message_id: without angle brackets, None when not returned. original_headers: as returned, decoded.
+    original_message_id: without angle brackets, from the returned header or else from the report's In-Reply-To or
+    References; None when none of them tells. original_headers: as returned, decoded.
     """
 
     recipients: tuple[Recipient, ...]
@@ -86,13 +87,13 @@ def read_report(mail: ParsedMail) -> Report | None:
 
     Whether a mail is a report at all is decided by `classify`: the text of a person who quotes one reads the same.
     """
-    words = read_words(mail)
+    words = ReportWords(mail)
     headers = _returned_headers(mail, words)
     recipients = _from_status_parts(mail, words) or _from_failed_header(mail, words) or _from_text(mail, words, headers)
     if not recipients:
         return None
-    message_id = next((value for name, value in headers if name.lower() == "message-id"), "")
-    return Report(recipients, message_id.strip().strip("<>").strip() or None, headers)
+    returned = (value.strip("<> \t") for name, value in headers if name.lower() == "message-id")
+    return Report(recipients, next(chain(returned, mail.in_reply_to, mail.references[-1:]), None), headers)
 
 
 # ---- the verdict about one address -----------------------------------------------------------------------------------
@@ -188,7 +189,7 @@ def _from_block(block: dict[str, str], words: ReportWords, *, is_only: bool) -> 
     status = match[1] if (match := CODE.search(code)) else ""
     diagnostic = block.get("diagnostic-code", "")
     said = [
-        diagnostic.partition(";")[2].strip() or diagnostic,
+        (diagnostic.partition(";")[2].strip() or diagnostic)[:_MAX_DIAGNOSTIC],
         comment.rstrip(")"),
         *_said_about(address, original, words),
         words.text[:_MAX_WHOLE] if is_only else "",

@@ -27,7 +27,7 @@ from gateway.mail.machine_words import (
 )
 from gateway.mail.parse import ParsedMail
 from gateway.mail.phrases import normalise
-from gateway.mail.report_words import own_parts, own_text, read_words, returns_mail
+from gateway.mail.report_words import ReportWords, own_parts
 
 #: Carried by every outgoing mail of ours; its keyed value is checked by the caller.
 LOOP_HEADER = "X-Casegate-Loop"
@@ -35,7 +35,7 @@ LOOP_HEADER = "X-Casegate-Loop"
 _MAX_RECEIVED = 30
 _BELIEVED = 100
 _MAX_SUBJECT = 300
-_MAX_TEXT = 6_000
+_MAX_LINES = 150
 
 
 class Kind(StrEnum):
@@ -202,16 +202,17 @@ def classify(
     """
     fields = {name.lower(): value for name, value in reversed(mail.headers)}
     reverse_path = _reverse_path(fields, envelope_from)
+    words = ReportWords(mail)
     found = [
         *_loops(mail, fields, reverse_path, loop_headers, own_domains),
-        *_parts(mail, fields),
+        *_parts(mail, fields, words),
         *_header_signs(fields),
-        *_senders(mail, fields, reverse_path),
+        *_senders(mail, fields, reverse_path, words),
         *_lists(mail, fields, reverse_path),
         *_subjects(mail),
         *_person(mail, token),
     ]
-    found.extend(_texts(mail, found))
+    found.extend(_texts(words, found))
     kind, because = _decide(found)
     may_answer = kind is Kind.HUMAN and bool(mail.from_) and _UNANSWERED.isdisjoint(name for name, _ in found)
     return Verdict(kind, because, may_answer)
@@ -265,7 +266,7 @@ def _loops(
                 break
 
 
-def _parts(mail: ParsedMail, fields: dict[str, str]) -> Iterator[_Found]:
+def _parts(mail: ParsedMail, fields: dict[str, str], words: ReportWords) -> Iterator[_Found]:
     """What the mail's own machine-readable parts say; a report carried inside of another mail is not its own."""
     is_report = mail.content_type == "multipart/report"
     signs = {_REPORTS[p.content_type] for p in own_parts(mail) if p.content_type in _REPORTS}
@@ -279,7 +280,7 @@ def _parts(mail: ParsedMail, fields: dict[str, str]) -> Iterator[_Found]:
         yield "aggregate report", "TLS, RFC 8460"
     for file in mail.files:
         if file.content_type == "text/calendar":
-            if _METHOD_REPLY.search(file.data[:5_000]) and not own_text(mail).strip():
+            if _METHOD_REPLY.search(file.data[:5_000]) and not any(map(str.strip, words.all_lines)):
                 yield "calendar reply", ""
         elif file.content_type.startswith("application/tlsrpt"):
             yield "aggregate report", "TLS, RFC 8460"
@@ -325,7 +326,9 @@ def _spam(fields: dict[str, str]) -> Iterator[_Found]:
             return
 
 
-def _senders(mail: ParsedMail, fields: dict[str, str], reverse_path: str | None) -> Iterator[_Found]:
+def _senders(
+    mail: ParsedMail, fields: dict[str, str], reverse_path: str | None, words: ReportWords
+) -> Iterator[_Found]:
     if failed := fields.get("x-failed-recipients"):
         yield "failed recipients", failed
     if reverse_path == "":
@@ -336,13 +339,13 @@ def _senders(mail: ParsedMail, fields: dict[str, str], reverse_path: str | None)
         yield "mail system", sender
     elif MAIL_ADMINISTRATORS.search(sender):
         yield "mail administrator", sender
-        if returns_mail(mail):
+        if words.returns_mail():
             yield "administrator returns mail", ""
     if reverse_path and reverse_path.lower().startswith(("mailer-daemon", "double-bounce@")):
         yield "daemon path", reverse_path
     if _is_robot(mail):
         yield "robot sender", mail.from_[0].address
-        if returns_mail(mail):
+        if words.returns_mail():
             yield "robot returns mail", mail.from_[0].address
 
 
@@ -392,19 +395,19 @@ def _subjects(mail: ParsedMail) -> Iterator[_Found]:
         yield "receipt subject", ""
 
 
-def _texts(mail: ParsedMail, found: list[_Found]) -> Iterator[_Found]:
+def _texts(words: ReportWords, found: list[_Found]) -> Iterator[_Found]:
     """What the text says, if something else is suspicious: words never speak alone, so most mail is not read at all."""
     names = {name for name, _ in found}
     kinds = {SIGNALS[name].kind for name in names} & {Kind.BOUNCE, Kind.AUTO_REPLY}
     if not kinds:
         return
-    lines = own_text(mail)[:_MAX_TEXT].split("\n")
-    text = "\n".join(normalise(line) for line in lines if line.strip() and not line.lstrip().startswith(">"))
+    lines = (line.strip() for line in words.all_lines[:_MAX_LINES])
+    text = "\n".join(normalise(line) for line in lines if line and line[0] != ">")
     # People complain about undelivered parcels; only mail systems list addresses or send back what they got.
     if (
         Kind.BOUNCE in kinds
         and BOUNCE_TEXTS.search(text.replace("\n", " "), 0, 2_000)
-        and ("mail system" in names or read_words(mail).names_recipients() or returns_mail(mail))
+        and ("mail system" in names or words.names_recipients() or words.returns_mail())
     ):
         yield "bounce text", ""
     if Kind.AUTO_REPLY in kinds:

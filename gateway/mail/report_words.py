@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -18,6 +17,7 @@ ORIGINAL_TYPES = frozenset(
 
 # Real reports say all in a fraction of this.
 _MAX_TEXT = 10_000  # characters
+_MAX_HTML = 30_000  # characters of markup
 _MAX_LINES = 400
 _MAX_LINE = 1_000
 _MAX_MENTIONS = 300
@@ -32,6 +32,8 @@ CODE = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]?\d)")
 #: An SMTP reply code of failure (RFC 5321 §4.2.1).
 REPLY = re.compile(r"(?<![\d.])[45]\d\d[ -]")
 _CODE_BEFORE = re.compile(r"(?:[45]\d\d|[245]\.\d{1,3}\.\d{1,3})$")
+#: How the header of a returned mail begins (RFC 5321 §4.4).
+_TRACE = ("received: from", "received: by", "received: (", "return-path: <")
 _BULLETS = " \t>*|-•·—"
 _OPENING = " \t<[(\"'`:;*"
 _PUNCTUATION = str.maketrans(dict.fromkeys("()[]<>{}\"'`:;,=*|", " "))
@@ -48,12 +50,37 @@ class Mention(NamedTuple):
     strength: int
 
 
-@dataclass(frozen=True)
 class ReportWords:
-    """The lines that a report itself says, and the lines below them that are a copy of the returned mail."""
+    """What a mail says, read as a delivery report. Nothing is read before it is asked for, and then once."""
 
-    lines: tuple[str, ...]
-    returned: tuple[str, ...]
+    def __init__(self, mail: ParsedMail) -> None:
+        self._mail = mail
+
+    @cached_property
+    def all_lines(self) -> tuple[str, ...]:
+        """The plain text or else the HTML of the mail: at most 10,000 characters in 400 lines."""
+        text = self._mail.text or ""
+        if not text.strip() and self._mail.html:
+            text = html_to_text(self._mail.html[:_MAX_HTML])
+        return tuple(line[:_MAX_LINE] for line in text[:_MAX_TEXT].split("\n", _MAX_LINES)[:_MAX_LINES])
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """The lines of the mail itself, above the copy of the returned mail."""
+        return self.all_lines[: self._own]
+
+    @cached_property
+    def returned(self) -> tuple[str, ...]:
+        """The lines below them: a copy of the returned mail."""
+        return self.all_lines[self._own :]
+
+    @cached_property
+    def _own(self) -> int:
+        for number, line in enumerate(self.all_lines):
+            bare = line.strip(" \t-=_*|>#:.[]").lower()
+            if bare.startswith(_TRACE) or (number and len(bare) < 120 and ORIGINAL_BEGINS.search(bare)):
+                return number
+        return len(self.all_lines)
 
     @cached_property
     def text(self) -> str:
@@ -79,40 +106,18 @@ class ReportWords:
                 sections[address] = (*known, section[:_MAX_SECTION])
         return sections
 
+    def returns_mail(self) -> bool:
+        """Whether the mail gives back another one, as a part or below its own words."""
+        return any(part.content_type in ORIGINAL_TYPES for part in own_parts(self._mail)) or bool(self.returned)
+
     def names_recipients(self) -> bool:
         """Whether a line is shaped like those with which mail systems name the recipients that they failed."""
         return any(mention.strength > 1 for mention in self.mentions)
 
 
-def own_text(mail: ParsedMail) -> str:
-    """What a mail says in words, from its plain text or else its HTML; at most 10,000 characters in 400 lines."""
-    text = mail.text or ""
-    if not text.strip() and mail.html:
-        text = html_to_text(mail.html[: 4 * _MAX_TEXT])
-    return "\n".join(text[:_MAX_TEXT].split("\n", _MAX_LINES)[:_MAX_LINES])
-
-
 def own_parts(mail: ParsedMail) -> tuple[ReportPart | MailFile, ...]:
     """Every part of a mail itself beside its texts; what a carried mail holds is not among them."""
     return (*mail.reports, *mail.files)
-
-
-def returns_mail(mail: ParsedMail) -> bool:
-    """Whether a mail gives back another one, as a part or below its own text."""
-    carries = any(part.content_type in ORIGINAL_TYPES for part in own_parts(mail))
-    return carries or bool(read_words(mail).returned)
-
-
-def read_words(mail: ParsedMail) -> ReportWords:
-    """Split the text of a report where the copy of the returned mail begins."""
-    lines = tuple(line[:_MAX_LINE] for line in own_text(mail).split("\n"))
-    for number, line in enumerate(lines):
-        bare = line.strip(" \t-=_*|>#:.[]").lower()
-        if bare.startswith(("received: from", "received: by", "received: (", "return-path: <")):
-            return ReportWords(lines[:number], lines[number:])
-        if number and len(bare) < 120 and ORIGINAL_BEGINS.search(bare):
-            return ReportWords(lines[:number], lines[number + 1 :])
-    return ReportWords(lines, ())
 
 
 def _mentions(line: str, number: int) -> Iterator[Mention]:

@@ -362,6 +362,15 @@ def test_the_returned_mail_tells_the_message_and_not_the_reason() -> None:
     assert found.recipients[0].diagnostic == "Remote host said: 550 no such user Giving up on 192.0.2.9."
 
 
+def test_a_report_that_returns_nothing_answers_the_mail() -> None:
+    text = f"Delivery failed: {ANNA}\n"
+    assert report(mail(text)).original_message_id is None
+    answer = ParsedMail(headers=(), text=text, in_reply_to=("out.7@reply.example.test",))
+    assert report(answer).original_message_id == "out.7@reply.example.test"
+    reference = ParsedMail(headers=(), text=text, references=("first@example.org", "out.7@reply.example.test"))
+    assert report(reference).original_message_id == "out.7@reply.example.test"
+
+
 def test_several_recipients_with_reasons_of_their_own() -> None:
     text = (
         f"<{ANNA}>:\nSorry, no mailbox here by that name. (#5.1.1)\n\n<bert@shop.example.org>:\nOver quota (#5.2.2)\n"
@@ -424,7 +433,7 @@ def test_html_only() -> None:
 )
 def test_hostile_reports_are_read_in_bounds(parsed: ParsedMail) -> None:
     found = read_report(parsed)
-    assert found is None or len(found.recipients) <= 100
+    assert found is None or len(found.recipients) <= 50
 
 
 # ---- the tables ------------------------------------------------------------------------------------------------------
