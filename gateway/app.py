@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import uvloop
 from huey import Huey
 
 from gateway import keys
@@ -25,6 +26,7 @@ from store.files import Files
 from tasks.jobs import Jobs, declare
 from tasks.queue import Bell, make_queue
 
+RELAY_TIMEOUT = 45.0  # seconds for each step; all steps of one mail together end before its lease does
 STUCK_INBOX = timedelta(minutes=15)
 STUCK_OUTBOX = timedelta(minutes=10)
 
@@ -114,11 +116,25 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         known_key_ids=secrets.known_key_ids,
     )
     intake = Intake(admission, database, files, now=now, wake=lambda: wakes["inbox"]())
-    processor = Processor(desk, database, files, loop_headers=secrets.keyring.loop_headers(), worker=worker, now=now)
-    relays = [Relay(relay.url.get_secret_value(), local_hostname=config.mail.reply_domain) for relay in config.relay]
-    dispatcher = Dispatcher(database, relays, worker=worker, now=now, wake=lambda: wakes["outbox"]())
+    loop_headers = secrets.keyring.loop_headers()
+    processor = Processor(
+        desk, database, files, loop_headers=loop_headers, worker=worker, now=now, stopping=stopping.is_set
+    )
+    local_hostname = config.mail.reply_domain
+    dispatcher = Dispatcher(
+        database,
+        [
+            Relay(one.url.get_secret_value(), local_hostname=local_hostname, timeout=RELAY_TIMEOUT)
+            for one in config.relay
+        ],
+        worker=worker,
+        now=now,
+        wake=lambda: wakes["outbox"](),
+        stopping=stopping.is_set,
+        new_loop=uvloop.new_event_loop,
+    )
     queue = make_queue(config.queue_url)
-    jobs = declare(queue, processor, dispatcher, lambda: tidy(database, now()), stopping.is_set)
+    jobs = declare(queue, processor, dispatcher, lambda: tidy(database, now()))
     wakes["outbox"] = lambda: bell.ring(jobs.dispatch_outbox)
     wakes["inbox"] = lambda: bell.ring(jobs.process_inbox)
     return Parts(

@@ -225,6 +225,8 @@ class Desk:
             lambda: self._answering(case_id, actor, draft, bodies, attachments),
             lambda ids: Posted(cases.find_messages(ids.split()), repeated=True),
             also,
+            # A mail is kept until it is posted: nobody is told before the claim of the outgoing mail is synced.
+            durable=actor.door is not Door.MAIL,
         )
 
     def _answering(
@@ -346,6 +348,8 @@ class Desk:
         attempt: Callable[[], Callable[[], tuple[T, str]]],
         repeat: Callable[[str], T],
         also: Callable[[T], None] | None = None,
+        *,
+        durable: bool = True,
     ) -> T:
         """Decide outside the transaction, write inside it, again when somebody was faster; once for each key.
 
@@ -372,10 +376,10 @@ class Desk:
                     return repeat(found)
             job = attempt()
             try:
-                return self._database.write(lambda job=job: transaction(job), then=self._wake)  # type: ignore[misc]
+                return self._database.write(lambda job=job: transaction(job), then=self._wake, durable=durable)  # type: ignore[misc]
             except VersionConflict:
                 continue
-        return self._database.write(lambda: transaction(None), then=self._wake)
+        return self._database.write(lambda: transaction(None), then=self._wake, durable=durable)
 
     def _load(self, case_id: str, actor: Actor) -> CaseFile:
         file = cases.load(case_id)

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import ssl
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ SESSION_GRACE = 4.0  # seconds for mails that are being received
 HTTP_GRACE = 3  # seconds for requests that are being answered
 WORKER_THREADS = 4
 WATCH_SECONDS = 5.0  # between two looks at the free space
-SWITCH_INTERVAL = 0.001  # seconds: the event loop gets its turn quickly while workers compute
 DISK_FAILED = 70  # exit status (EX_SOFTWARE of sysexits): the supervisor starts us again, and we look again
 
 log = structlog.get_logger("app")
@@ -54,7 +52,6 @@ class Listening:
 
 def serve(parts: Parts, role: Role, *, ready: Callable[[Listening], None] = lambda listening: None) -> int:
     """Work until SIGTERM or SIGINT. Returns the exit status. Raises Invalid when a port is in use."""
-    sys.setswitchinterval(SWITCH_INTERVAL)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(parts, role, ready))
 

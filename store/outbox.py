@@ -95,23 +95,23 @@ def insert(mail: NewMail, now: datetime) -> None:
     )  # fmt: skip
 
 
-def claim(now: datetime, worker: str, lease: timedelta) -> Outgoing | None:
-    """Claim the mail that is due longest, or None. A predecessor that left no result counts as an unclear try."""
+def claim(now: datetime, worker: str, lease: timedelta, limit: int) -> tuple[Outgoing, ...]:
+    """Claim the mails that are due longest. A predecessor that left no result counts as an unclear try."""
     at = to_ms(now)
     found = sql(
         f"SELECT id, state, participant_id, generation FROM outbox WHERE state IN {_ACTIVE} AND due_at <= ?"
-        " ORDER BY due_at, id LIMIT 1",
-        (at,),
-    ).fetchone()
-    if found is None:
-        return None
-    outbox_id, state, participant_id, generation = found
-    row = sql(
-        "UPDATE outbox SET state = 'claimed', attempts = attempts + 1, unclear = unclear + ?, worker = ?, due_at = ?"
-        f" WHERE id = ? RETURNING {_COLUMNS}",
-        (1 if state == "claimed" else 0, worker, at + lease // timedelta(milliseconds=1), outbox_id),
-    ).fetchone()
-    return _outgoing(row, participant_id is None or _still(participant_id, generation))
+        " ORDER BY due_at, id LIMIT ?",
+        (at, limit),
+    ).fetchall()
+    claimed = []
+    for outbox_id, state, participant_id, generation in found:
+        row = sql(
+            "UPDATE outbox SET state = 'claimed', attempts = attempts + 1, unclear = unclear + ?, worker = ?,"
+            f" due_at = ? WHERE id = ? RETURNING {_COLUMNS}",
+            (1 if state == "claimed" else 0, worker, at + lease // timedelta(milliseconds=1), outbox_id),
+        ).fetchone()
+        claimed.append(_outgoing(row, participant_id is None or _still(participant_id, generation)))
+    return tuple(claimed)
 
 
 def _still(participant_id: int, generation: int) -> bool:

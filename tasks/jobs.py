@@ -9,8 +9,6 @@ from gateway.inbound.process import Processor
 from gateway.outbound.dispatch import Dispatcher
 from tasks.queue import Alone
 
-INBOX_THREADS = 2  # one works while the other waits for its commit
-
 
 @dataclass(frozen=True)
 class Jobs:
@@ -25,11 +23,10 @@ def declare(
     processor: Processor,
     dispatcher: Dispatcher,
     sweep: Callable[[], object],
-    stopping: Callable[[], bool],
 ) -> Jobs:
     """Register the jobs on the queue. sweep: what is to be done every minute beside waking."""
-    inbox = Alone(lambda: processor.drain(stopping), INBOX_THREADS)
-    outbox = Alone(lambda: dispatcher.drain(stopping))
+    inbox = Alone(processor.drain)
+    outbox = Alone(dispatcher.drain)
 
     @queue.task(name="process_inbox")
     def process_inbox() -> None:

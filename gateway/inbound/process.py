@@ -76,6 +76,7 @@ class Processor:
         loop_headers: frozenset[str],
         worker: str,
         now: Callable[[], datetime],
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._desk = desk
         self._database = database
@@ -83,37 +84,42 @@ class Processor:
         self._loop_headers = loop_headers
         self._worker = worker
         self._now = now
+        self._stopping = stopping
 
-    def drain(self, stopping: Callable[[], bool] = lambda: False) -> int:
+    def drain(self) -> int:
         """Process every mail that is due, each claimed when its turn comes. Returns how many."""
         done = 0
-        while not stopping():
-            kept = self._database.write(lambda: inbox.claim(self._now(), self._worker, LEASE))
-            if kept is None:
-                break
-            self.process(kept)
+        kept = self._database.write(self._claim, durable=False)
+        while kept is not None:
+            kept = self.process(kept)
             done += 1
         return done
 
-    def process(self, kept: Kept) -> None:
-        """Bring one claimed mail to its outcome, or give it back for a later try. Nothing escapes but our own end."""
+    def _claim(self) -> Kept | None:
+        """The mail whose turn it is. Runs in the writer, mostly in the transaction that finishes the one before."""
+        return None if self._stopping() else inbox.claim(self._now(), self._worker, LEASE)
+
+    def process(self, kept: Kept) -> Kept | None:
+        """Bring one claimed mail to its outcome, or give it back for a later try. Returns the next one."""
         structlog.contextvars.bind_contextvars(inbox_id=kept.id)
         try:
             if kept.lost >= LOST_AT_MOST:
-                self._finish(kept, [_nowhere(Outcome.HELD, f"processing ended {kept.lost} times without a result")])
-            else:
-                self._handle(kept)
+                return self._finish(
+                    kept, [_nowhere(Outcome.HELD, f"processing ended {kept.lost} times without a result")]
+                )
+            return self._handle(kept)
         except LeaseLost:
             log.warning("mail.lease_lost")  # another worker has it; what was done here was taken back
+            return self._database.write(self._claim, durable=False)
         except Later as error:
-            self._postpone(kept, str(error), give_up=False)
+            return self._postpone(kept, str(error), give_up=False)
         except Exception as error:  # noqa: BLE001 - outermost boundary: a mail that breaks us waits, the next goes on
             log.error("mail.error", error=type(error).__name__, trace=traceback.format_exc())
-            self._postpone(kept, f"{type(error).__name__} while it was processed", give_up=True)
+            return self._postpone(kept, f"{type(error).__name__} while it was processed", give_up=True)
         finally:
             structlog.contextvars.unbind_contextvars("inbox_id")
 
-    def _handle(self, kept: Kept) -> None:
+    def _handle(self, kept: Kept) -> Kept | None:
         """The stages."""
         mail = parse(self._bytes(kept))
         recipients = recipients_from_json(kept.recipients)
@@ -187,13 +193,14 @@ class Processor:
         draft: Draft,
         results: list[Result],
         set_aside: list[str],
-    ) -> None:
+    ) -> Kept | None:
         """Post to one case after the other; the row is finished in the transaction of the last."""
         done = {result.case_id for result in results}
         todo = [posting for posting in postings if posting.participant.case_id not in done]
         if not draft.body and not draft.files:
             results += [_held(p.participant.case_id, p.participant, "there is nothing new in it") for p in todo]
-            return self._finish(kept, results)
+            todo = []
+        following: list[Kept | None] = []
         for place, posting in enumerate(todo, 1):
             person = posting.participant
             actor = Actor(person.role, Door.MAIL, participant_id=person.id, via=posting.via)
@@ -205,6 +212,7 @@ class Processor:
                 results.append(_posted(person, posted, set_aside))
                 if is_last:
                     inbox.finish(kept, results)
+                    following.append(self._claim())
                 else:
                     inbox.record(kept, results[-1])
 
@@ -212,26 +220,37 @@ class Processor:
                 self._desk.deliver_reply(person.case_id, actor, draft, key=key, also=note)
             except Refused as error:
                 results.append(_refused(person, error.text))
-                if is_last:
-                    return self._finish(kept, results)
-        return _tell(results) if todo else self._finish(kept, results)
-
-    def _finish(self, kept: Kept, results: list[Result]) -> None:
-        self._database.write(lambda: inbox.finish(kept, results))
+        if not following:
+            return self._finish(kept, results)
         _tell(results)
+        return following[0]
 
-    def _postpone(self, kept: Kept, reason: str, *, give_up: bool) -> None:
+    def _finish(self, kept: Kept, results: list[Result]) -> Kept | None:
+        def job() -> Kept | None:
+            inbox.finish(kept, results)
+            return self._claim()
+
+        following = self._database.write(job, durable=False)
+        _tell(results)
+        return following
+
+    def _postpone(self, kept: Kept, reason: str, *, give_up: bool) -> Kept | None:
         """Later again. Our own trouble waits as long as it takes; a mail that breaks us is held after some tries."""
         if give_up and kept.attempts >= ERRORS_AT_MOST:
             return self._finish(kept, [_nowhere(Outcome.HELD, reason)])
         due_at = self._now() + PAUSES[min(kept.attempts - kept.lost, len(PAUSES)) - 1]
+
+        def job() -> Kept | None:
+            inbox.postpone(kept, due_at, reason)
+            return self._claim()
+
         try:
-            self._database.write(lambda: inbox.postpone(kept, due_at, reason))
+            following = self._database.write(job, durable=False)
         except (LeaseLost, Later) as error:
             log.warning("mail.not_postponed", error=type(error).__name__)  # the lease runs out by itself
-        else:
-            log.info("mail.postponed", reason=reason, due_at=due_at.isoformat())
-        return None
+            return None
+        log.info("mail.postponed", reason=reason, due_at=due_at.isoformat())
+        return following
 
 
 def _tell(results: Iterable[Result]) -> None:

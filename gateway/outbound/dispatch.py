@@ -6,7 +6,7 @@ Sending runs on an event loop in a thread of its own, so that connections to the
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -39,15 +39,6 @@ class _Route:
     paused_until: float = 0.0
 
 
-@dataclass(slots=True)
-class _Run:
-    """One drain: its senders, and how many mails they brought to an end."""
-
-    stopping: Callable[[], bool]
-    senders: set[asyncio.Task[None]] = field(default_factory=set)
-    done: int = 0
-
-
 class Dispatcher:
     """Sends due mail through the first relay that works. One per process."""
 
@@ -59,19 +50,22 @@ class Dispatcher:
         worker: str,
         now: Callable[[], datetime],
         wake: Callable[[], None],
+        stopping: Callable[[], bool] = lambda: False,
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
     ) -> None:
         self._database = database
         self._routes = [_Route(relay) for relay in relays]
         self._worker = worker
         self._now = now
         self._wake = wake
-        self._loop = asyncio.new_event_loop()
+        self._stopping = stopping
+        self._loop = new_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="dispatch", daemon=True)
         self._started = threading.Lock()
 
-    def drain(self, stopping: Callable[[], bool] = lambda: False) -> int:
+    def drain(self) -> int:
         """Send every mail that is due. Blocks until none is left or no relay works. Returns how many were settled."""
-        return self._call(self._drain(_Run(stopping)))
+        return self._call(self._drain())
 
     def close(self) -> None:
         """Close the kept connections and end the loop."""
@@ -91,60 +85,58 @@ class Dispatcher:
         for route in self._routes:
             await route.relay.close()
 
-    async def _drain(self, run: _Run) -> int:
-        self._add_sender(run)
-        while run.senders:
-            done, _ = await asyncio.wait(run.senders, return_when=asyncio.FIRST_COMPLETED)
-            run.senders -= done
-            for sender in done:
-                sender.result()  # raises what a sender could not handle
-        return run.done
+    async def _drain(self) -> int:
+        """Keep up to SENDERS mails on their way; what came back is written together with the next claims."""
+        count = 0
+        settled: list[Callable[[], None]] = []
+        sending: set[asyncio.Task[Callable[[], None]]] = set()
+        while True:
+            free = 0 if self._stopping() or not self._open_routes() else SENDERS - len(sending)
+            for mail in await self._turn(settled, free):
+                sending.add(self._loop.create_task(self._deliver(mail)))
+            if not sending:
+                return count
+            done, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+            settled = [task.result() for task in done]
+            count += len(done)
 
-    def _add_sender(self, run: _Run) -> None:
-        run.senders.add(self._loop.create_task(self._send_all(run)))
+    async def _turn(self, settled: list[Callable[[], None]], free: int) -> tuple[Outgoing, ...]:
+        """Write results and claim the next mails in one transaction.
 
-    async def _send_all(self, run: _Run) -> None:
-        """Settle one mail and claim the next in one transaction, until nothing is due or no relay works."""
-        mail = await self._write(None)
-        while mail is not None:
-            if len(run.senders) < SENDERS:
-                self._add_sender(run)  # where one mail waits there may be more
-            settle, go_on = await self._deliver(mail)
-            mail = await self._write(settle, claim=go_on and not run.stopping())
-            run.done += 1
+        Claims are synced before anything is sent: after a power cut the same bytes go out again, under the same id.
+        """
 
-    async def _write(self, settle: Callable[[], None] | None, *, claim: bool = True) -> Outgoing | None:
-        def job() -> Outgoing | None:
-            if settle is not None:
+        def job() -> tuple[Outgoing, ...]:
+            for settle in settled:
                 try:
                     settle()
                 except LeaseLost:
                     log.warning("outgoing.lease_lost")  # the other worker's result counts
-            return outbox.claim(self._now(), self._worker, LEASE) if claim and self._open_routes() else None
+            return outbox.claim(self._now(), self._worker, LEASE, free) if free else ()
 
-        return await self._database.write_async(job)
+        return await self._database.write_async(job, durable=free > 0)
 
     def _open_routes(self) -> list[_Route]:
         now = self._loop.time()
         return [route for route in self._routes if route.paused_until <= now]
 
-    async def _deliver(self, mail: Outgoing) -> tuple[Callable[[], None], bool]:
-        """Try to hand one mail over. Returns what writes the result, and whether to go on with others."""
+    async def _deliver(self, mail: Outgoing) -> Callable[[], None]:
+        """Try to hand one mail over. Returns what writes the result."""
         if not mail.stands:
             log.info("outgoing.cancelled", outbox_id=mail.id)
-            return lambda: outbox.cancelled(mail, "the recipient is no longer part of the case"), True
+            return lambda: outbox.cancelled(mail, "the recipient is no longer part of the case")
         if mail.unclear >= outbox.UNCLEAR_TRIES:
             log.error("outgoing.unclear", outbox_id=mail.id, tries=mail.unclear)
-            return lambda: outbox.failed(mail, mail.relay, "given up: it is not known whether the relay took it"), True
+            return lambda: outbox.failed(mail, mail.relay, "given up: it is not known whether the relay took it")
         text = "no relay takes mail at the moment"
         for route in self._open_routes():
             answer = await self._try(route, mail)
             if answer.outcome is not Outcome.RELAY_DOWN:
                 route.troubles = 0
-                return self._settling(mail, route.relay.name, answer), True
+                return self._settling(mail, route.relay.name, answer)
             self._pause(route, answer)
             text = str(answer)
-        return lambda: outbox.give_back(mail, self._now(), text), False
+        return lambda: outbox.give_back(mail, self._now(), text)
 
     async def _try(self, route: _Route, mail: Outgoing) -> Answer:
         try:
