@@ -59,10 +59,8 @@ def _signature(lines: Sequence[str], start: int, end: int) -> int:
 
 
 def _reads_like_a_signature(tail: Sequence[str]) -> bool:
-    """Below other rows than "--" people go on writing; a signature has no sentences, or it has an address."""
-    return len(tail) <= 6 and (
-        any("@" in line or "http" in line for line in tail) or not any(line[-1] in ".?!:," for line in tail)
-    )
+    """Below other rows than "--" people go on writing; a signature has no sentences."""
+    return len(tail) <= 6 and not any(line[-1] in ".?!:," for line in tail)
 
 
 def _notice(lines: Sequence[str], start: int, end: int) -> int:

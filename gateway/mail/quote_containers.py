@@ -30,11 +30,11 @@ _BY_CLASS = {
     "moz-signature": Role.SIGNATURE,
     "gmail_quote": Role.LEAD,
     "gmail_signature": Role.SIGNATURE,
-    "yahoo_quoted": Role.LEAD,
+    "yahoo_quoted": Role.QUOTE,
     "protonmail_quote": Role.LEAD,
     "protonmail_signature_block": Role.SIGNATURE,
     "tutanota_quote": Role.QUOTE,
-    "zmail_extra": Role.LEAD,
+    "zmail_extra": Role.QUOTE,
     "zmail_extra_hr": Role.REST,
     "outlookmessageheader": Role.REST,
     "wlm_quote": Role.QUOTE,
@@ -42,7 +42,6 @@ _BY_CLASS = {
     "freshdesk_quote": Role.QUOTE,
     "front-blockquote": Role.QUOTE,
     "missive_quote": Role.QUOTE,
-    "hs_reply": Role.LEAD,
     "cite": Role.QUOTE,
     "cite2": Role.QUOTE,
     "clean_bq": Role.QUOTE,
@@ -51,9 +50,9 @@ _BY_CLASS = {
     "airmail_on": Role.INTRO,
     "airmail_ext_on": Role.INTRO,
     "mailbird_quote": Role.QUOTE,
-    "quote": Role.LEAD,
+    "quote": Role.QUOTE,
     "ms-outlook-mobile-reference-message": Role.REST,
-    "elided-text": Role.LEAD,
+    "elided-text": Role.QUOTE,
     "h-signature": Role.SIGNATURE,
 }
 _BY_ID = {
@@ -62,7 +61,7 @@ _BY_ID = {
     "outlookmessageheader": Role.REST,
     "reply-intro": Role.INTRO,
     "replybody1": Role.LEAD,
-    "yahoo_quoted": Role.LEAD,
+    "yahoo_quoted": Role.QUOTE,
     "zwchr": Role.REST,
     "stopspelling": Role.REST,
     "_mailoriginal": Role.REST,
@@ -76,7 +75,7 @@ _BY_ID = {
     "qt": Role.QUOTE,
 }
 _BY_NAME = {
-    "quote": Role.LEAD,
+    "quote": Role.QUOTE,
     "quoted-content": Role.QUOTE,
     "messagereplysection": Role.LEAD,
     "messagesignaturesection": Role.SIGNATURE,
@@ -88,6 +87,8 @@ _PREFIX = re.compile(r"^(?:x_|ecx|ydp[0-9a-f]{1,12}|yiv\d{1,12})+")
 _WORD_RULE = re.compile(
     r"border:none;border-top:(?:solid#[0-9a-f]{6}1\.0pt|1\.0ptsolid[#a-z0-9]{3,12});padding:3\.0pt0"
 )
+# Nobody draws a line at the left by hand; some programs do so around the quote, without a blockquote.
+_LEFT_BORDER = re.compile(r"border-left:(?!none|0)[^;]{0,40}solid")
 _INDENT = re.compile(r"border(?:-left)?:(?:none|0|medium none)|margin:0(?:px)? 0(?:px)? 0(?:px)? 40px")
 
 
@@ -100,12 +101,14 @@ def role_of(tag: str, attributes: Mapping[str, str | None]) -> Role | None:
         bare = _PREFIX.sub("", name)
         found = _BY_ID.get(bare) or _BY_NAME.get(bare)
         if not found and bare.startswith("yahoo_quoted"):
-            found = Role.LEAD
+            found = Role.QUOTE
     if tag == "blockquote":
         style = (attributes.get("style") or "").lower()[:200]
         cited = found or (attributes.get("type") or "").lower() == "cite" or "cite" in attributes
         return None if not cited and _INDENT.search(style) else Role.QUOTE
     if not found and tag == "div" and (style := attributes.get("style")):
         compact = style[:200].lower().replace(" ", "").replace("\n", "")
-        found = Role.REST if _WORD_RULE.search(compact) else None
+        if _WORD_RULE.search(compact):
+            return Role.REST
+        found = Role.QUOTE if _LEFT_BORDER.search(compact) else None
     return found

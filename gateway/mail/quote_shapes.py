@@ -47,13 +47,19 @@ _INVISIBLE = dict.fromkeys(
 ) | {0xA0: " ", 0x202F: " ", 0x2007: " ", 0x3000: " "}
 
 _WORD = re.compile(r"[^\W\d_]+")
-_NUMERIC_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|(?<!\d)(?:19|20|25)\d{2}(?!\d)|\d{1,2}[:.]\d{2}")
+# Not the four numbers of an IP address.
+_NUMERIC_DATE = re.compile(
+    r"(?<![\d.])\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?!\.?\d)|(?<!\d)(?:19|20|25)\d{2}(?!\d)|\d{1,2}[:.]\d{2}"
+)
 _DIGIT = re.compile(r"\d")
 _CLOCK = re.compile(r"\d{1,2}(?:[:h]|\.(?=\d\d(?:\D|$)))\d{2}|GMT|UTC|[ap]\.?m\.?\b", re.I)
 _ADDRESS = re.compile(r"[^\s@<>]{1,80}@[^\s@<>]{2,100}|<mailto:")
 _COUNTED_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 _LABELLED = re.compile(r"[*_\s|]{0,4}([^\W\d_][^:：\n]{0,30}?)[*_\s]{0,4}[:：]")
 _HEAD_END = re.compile(r"[<(\d]|\S+@")
+# "*On Monday, Ann wrote:*" was bold; "* item" and "***" were not.
+_EMPHASIS = re.compile(r"^\*{1,2}(?=[^\s*])|(?<=[^\s*])\*{1,2}$")
+_BRACKETED = re.compile(r"<(?:mailto:)?[^\s@<>]{1,80}@[^\s@<>]{2,100}")
 _INNER_LABEL = re.compile(r"\s([^\W\d_]{2,15}):\s")
 _MARKUP = re.compile(r"[<>()\[\]*_]")
 _CAPITAL = re.compile(r"(?<![^\W_])[^\W\d_]{1,9}(?![^\W_])")
@@ -81,7 +87,8 @@ def plain(line: str) -> str:
         line = line.replace("&nbsp;", " ")  # QQ writes it into plain text
     if len(line) > LOOK:
         line = f"{line[: LOOK // 2]} {line[-LOOK // 2 :]}"
-    return line.strip() if line.isascii() else line.translate(_INVISIBLE).strip()
+    line = line.strip() if line.isascii() else line.translate(_INVISIBLE).strip()
+    return _EMPHASIS.sub("", line) if line and (line[0] == "*" or line[-1] == "*") else line
 
 
 class Evidence(NamedTuple):
@@ -157,6 +164,12 @@ def begins_well(span: str) -> bool:
     return opens(span) or is_name(_HEAD_END.split(span, maxsplit=1)[0])
 
 
+def begins_with_person(line: str) -> bool:
+    """Whether the line begins with up to six words and a bracketed address: no name is too odd for that."""
+    match = _BRACKETED.search(line)
+    return bool(match) and len(line[: match.start()].split()) <= 6
+
+
 def is_name(words: str) -> bool:
     """Whether the words read like a name: most of them capitalised, or of a script without capitals."""
     parts = []
@@ -172,6 +185,8 @@ def is_announcement(span: str, found: Evidence, *, signed: bool) -> bool:
     if found.length > 45 or len(span) > LOOK or found.personal:
         return False
     if span.endswith((":", "：")):
+        if found.weight == 3 and found.clock and _BRACKETED.search(span):
+            return True
         return _announces_signed(span, found) if signed else begins_well(span) and _announces(span, found)
     if span.startswith("--") and span.endswith("--"):
         return found.verb and found.date
@@ -209,6 +224,11 @@ def header_kind(line: str) -> str | None:
         return None
     label = lower(match[1].strip(" *_"))
     return HEADER_LABELS.get(label) or HEADER_LABELS.get(label.replace(" ", ""))  # "主 题" is spaced out by some
+
+
+def is_labelled(line: str) -> bool:
+    """Whether the line is "Something: more", in any language."""
+    return bool(_LABELLED.match(line))
 
 
 def inner_kinds(line: str) -> list[str]:

@@ -36,7 +36,7 @@ class Language:
 LANGUAGES: Final[dict[str, Language]] = {
     "en": Language(
         starts="on, at, in, quoting, in a message dated",
-        verbs="wrote, writes, said, says, quoting",
+        verbs="wrote, writes, quoting",
         calendar="january, february, march, april, may, june, july, august, september, october,"
         "november, december, jan, feb, mar, apr, jun, jul, aug, sep, sept, oct, nov, dec, monday, tuesday,"
         "wednesday, thursday, friday, saturday, sunday, mon, tue, tues, wed, thu, thur, thurs, fri, sat,"
@@ -756,6 +756,7 @@ DEVICES: Final = tuple(
 #: Beginnings of the lines that virus scanners, mailing lists and companies add below a mail.
 FOOTER_STARTS: Final = tuple(
     _split(
+        "yahoo mail:, sent with tuta, secured with tuta,"
         "confidentiality notice, confidentiality note, disclaimer:, legal disclaimer,"
         "privileged and confidential, please consider the environment, think before you print,"
         "consider the environment before, virus-free, no virus found in this,"

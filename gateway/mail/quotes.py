@@ -68,6 +68,10 @@ def _split(lines: Sequence[Line], answered: str | None) -> Reply:
     scan.cut_closings()
     new = _join(_new_lines(scan))
     if not new.strip(_SIGNS_ONLY):
+        # Some people write into the place that their program made for the signature.
+        scan.labels = [_Label.NEW if label is _Label.CLOSING else label for label in scan.labels]
+        new = _join(_new_lines(scan))
+    if not new.strip(_SIGNS_ONLY):
         return Reply(_join(_shown(line) for line in lines), "", "forward" if scan.how == "forward" else "whole")
     quoted = _join(
         _shown(line)[len(scan.heads.get(index, "")) :]
@@ -100,8 +104,9 @@ def _join(lines: Iterable[str]) -> str:
 
 # ---------------------------------------------------------------------------------------------- lines with depth
 
-_SIGNS = re.compile(r"(?:[ \t]{0,3}>){1,200} ?")
-_BLANKS = re.compile(r"\n{4,}")
+_SIGNS = re.compile(r"(?:[ \t]{0,3}(?:>|＞|&gt;)){1,200} ?")
+_BLANKS = re.compile(r"\n(?:[ \t]*\n){3,}")
+_SIGN = re.compile("[>＞]|&gt;")
 _INITIALS = re.compile(r" ?([A-Z][A-Za-z]{0,9})>(?: |$)")
 # A link that some program broke out of its quoted line.
 _SPILLED = re.compile(r"\s*(?:\(https?://\S{1,400}\) ?>?|[_=&%?]\S{1,400})$")
@@ -116,10 +121,11 @@ def _signed_lines(lines: Sequence[Line]) -> list[Line]:
     open_bracket = False
     for line in lines:
         text = line.text
-        if ">" in text[:14]:
+        if ">" in text[:14] or text[:1] in ("＞", "&"):
             signs = _SIGNS.match(text)
             if signs and not (open_bracket and _CLOSES_BRACKET.match(text)) and not _is_groupwise(text):
-                found.append(Line(text[signs.end() :], line.depth + signs[0].count(">"), line.role))
+                depth = len(_SIGN.findall(signs[0]))
+                found.append(Line(text[signs.end() :], line.depth + depth, line.role))
                 continue
             named = _INITIALS.match(text)
             if named and named[1] in initials:
@@ -158,8 +164,9 @@ def _text_lines(text: str) -> list[Line]:
 
 # ---------------------------------------------------------------------------------------------- labels
 
-_AHEAD: Final = 7  # lines that may lie between an announcement and what it announces
-_SPAN: Final = 4  # lines of an announcement with words
+_AHEAD: Final = 7  # lines around an announcement or at the top of a container that may belong to it
+_SPAN: Final = 5  # lines of an announcement with words
+_LONG_RULE: Final = 12  # characters of a row of dashes that a program draws above carried headers
 _BLOCK: Final = 24  # lines of a block of carried headers
 
 
@@ -175,6 +182,7 @@ def _squash(text: str) -> str:
 
 
 _SQUASHED_MARKER = _squash(MARKER)
+_MARKER_START = re.compile(r"[*|\s]{0,4}##[\s-]{0,4}Please|[*|\s]{0,4}##[\s-]{0,4}$")
 
 
 class _Scan:
@@ -188,8 +196,16 @@ class _Scan:
         self.depth = [line.depth for line in lines]
         self.labels = [_Label.QUOTED if line.depth else _Label.NEW for line in lines]
         self.how = "signs" if any(self.depth) else "whole"
+        self.words_from = self._nearest_words()
         self.heads: dict[int, str] = {}
         self._first_new = 0
+
+    def _nearest_words(self) -> list[int]:
+        """For every line, and for the end, the nearest line from there on that has words or depth."""
+        nearest = [len(self.lines)] * (len(self.lines) + 1)
+        for index in range(len(self.lines) - 1, -1, -1):
+            nearest[index] = index if self.plain[index] or self.depth[index] else nearest[index + 1]
+        return nearest
 
     def run(self) -> None:
         """Label every line."""
@@ -205,6 +221,8 @@ class _Scan:
         if line.role is not None:
             return self._container(at, line.role)
         if self.depth[at] or not plain:
+            if self.how == "signs" and shapes.is_forward_line(plain):
+                self.how = "forward"  # Apple Mail forwards inside the quote
             return at + 1
         if "##" in plain and self._is_marker(at):
             return self._marker(at)
@@ -217,26 +235,21 @@ class _Scan:
                 return self._cut(at, at + 1, "forward")
         if self.kinds[at] and (end := self._headers(at)):
             return self._cut(at, end, "headers")
+        if len(plain) >= _LONG_RULE and shapes.is_rule(plain) and (end := self._foreign_headers(at + 1)):
+            return self._cut(at, end, "headers")
         return at + 1
-
-    def _next_words(self, at: int) -> int | None:
-        """The next line with words or depth, if it is near."""
-        for index in range(at, min(at + _AHEAD, len(self.lines))):
-            if self.plain[index] or self.depth[index]:
-                return index
-        return None
 
     def _is_signed(self, at: int) -> bool:
         """Whether what comes next carries quote signs, perhaps unusual ones."""
-        index = self._next_words(at)
-        if index is None:
+        index = self.words_from[at]
+        if index == len(self.lines):
             return False
         return self.depth[index] > 0 or self.plain[index].startswith(("| ", "|\t")) or self.plain[index] == "|"
 
     def _leads(self, at: int) -> bool:
         """Whether carried headers or quote signs come next."""
-        below = self._next_words(at + 1)
-        return below is not None and (self.kinds[below] is not None or self._is_signed(at + 1))
+        below = self.words_from[at + 1]
+        return below < len(self.lines) and (self.kinds[below] is not None or self._is_signed(at + 1))
 
     # -------- cutting
 
@@ -273,8 +286,8 @@ class _Scan:
 
     def _widen_down(self, end: int) -> int:
         """With the carried headers or the announcement that come next."""
-        below = self._next_words(end)
-        if below is None or self.depth[below]:
+        below = self.words_from[end]
+        if below == len(self.lines) or self.depth[below]:
             return end
         if headers := self._headers(below):
             return headers
@@ -290,20 +303,19 @@ class _Scan:
         """Whether new words stand above. The mark only moves on: what it has passed never becomes new."""
         if self.heads:
             return True
-        while self._first_new < end and not (
-            self.labels[self._first_new] is _Label.NEW and self.plain[self._first_new]
-        ):
+        own = (_Label.NEW, _Label.CLOSING)
+        while self._first_new < end and not (self.plain[self._first_new] and self.labels[self._first_new] in own):
             self._first_new += 1
         return self._first_new < end
 
     def _bars(self, at: int) -> int:
         """Give depth to lines that are quoted with "|" instead of ">"."""
-        index = self._next_words(at)
-        while index is not None and index < len(self.lines) and self.plain[index].startswith("|"):
+        index = self.words_from[at]
+        while index < len(self.lines) and self.plain[index].startswith("|"):
             self.depth[index] = 1
             self.labels[index] = _Label.QUOTED
             index += 1
-        return at if index is None else max(at, index)
+        return index
 
     # -------- shapes of several lines
 
@@ -312,32 +324,40 @@ class _Scan:
             return self._cut(at, at + 1, "container")
         if role is Role.FORWARD:
             return self._cut(at, at + 1, "forward")
+        if role is Role.LEAD:
+            return self._lead(at)
         if role is Role.INTRO:
+            words = shapes.divider_words(self.plain[at]) if self.plain[at] else None
+            if words and shapes.says_forwarded(words):
+                return self._cut(at, at + 1, "forward")
             self.labels[at] = _Label.ANNOUNCED
             self._cut_by("container")
         elif role is Role.SIGNATURE:
             self.labels[at] = _Label.CLOSING
-        elif role is Role.LEAD:
-            return self._lead(at)
         return at + 1
 
     def _lead(self, at: int) -> int:
-        """A container whose first words announce the quote inside it."""
+        """A container whose first words announce the quote inside it, or a forward, or which is all quoted."""
         for index in range(at, min(at + _AHEAD + 1, len(self.lines))):
+            plain = self.plain[index]
             if self.depth[index] > self.depth[at]:
                 self.labels[at:index] = [_Label.ANNOUNCED] * (index - at)
                 self._cut_by("container")
                 return index
-        return at + 1
+            words = shapes.divider_words(plain) if plain else None
+            if (words and shapes.says_forwarded(words)) or shapes.is_forward_line(plain):
+                return at + 1
+        return self._cut(at, at + 1, "container")
 
     def _is_marker(self, at: int) -> bool:
-        """Whether our marker stands here, perhaps broken over four lines, with other spaces or signs around it."""
-        return _SQUASHED_MARKER in _squash(" ".join(self.plain[at : at + 4])[: 4 * len(MARKER)])
+        """Whether our marker begins in this line, perhaps broken over four, with other spaces or signs around it."""
+        window = _squash(" ".join(self.plain[at : at + 4])[: 4 * shapes.LOOK])
+        return 0 <= window.find(_SQUASHED_MARKER) < max(1, len(_squash(self.plain[at])))
 
     def _marker(self, at: int) -> int:
-        head = self.lines[at].text.partition("##")[0]
-        found = shapes.evidence(head)
-        if _squash(head) and not (found.weight or head.rstrip().endswith((":", "："))):
+        match = _MARKER_START.search(self.lines[at].text)
+        head = self.lines[at].text[: match.start()] if match else ""
+        if _squash(head) and not (shapes.evidence(head).weight or head.rstrip().endswith((":", "："))):
             self.heads[at] = head.rstrip()
             return self._cut(at, at + 1, "marker")
         return self._cut(self._above(at), at + 1, "marker")
@@ -398,6 +418,14 @@ class _Scan:
             return end if named >= 2 and (address or (named >= 3 and ("subject" in kinds or clock))) else 0
         return end if {"date", "to"} <= kinds and clock and address else 0
 
+    def _foreign_headers(self, at: int) -> int:
+        """The end of carried headers in a language that we do not know, below a long row of dashes; or 0."""
+        end = at
+        while end < min(at + _AHEAD, len(self.lines)) and not self.depth[end] and shapes.is_labelled(self.plain[end]):
+            end += 1
+        found = shapes.evidence(" ".join(self.plain[at:end]))
+        return end if end - at >= 3 and found.address and found.clock else 0
+
     def _announcement(self, end: int) -> int | None:
         """The first line of the announcement that ends with this line."""
         signed = self._is_signed(end + 1)
@@ -414,6 +442,8 @@ class _Scan:
             start = self._line_above(start)
             if start < 0 or (self.plain[start].endswith((".", "!", "?")) and not _abbreviated(self.plain[start])):
                 break
+        if best is not None and self.plain[best].startswith("<") and self._is_lone_name(self._line_above(best)):
+            best = self._line_above(best)
         if best is not None and (head := shapes.words_before(self.plain[best], " ".join(self.plain[best : end + 1]))):
             self.heads[best] = head
         return best
@@ -429,7 +459,13 @@ class _Scan:
 
     def _may_begin(self, at: int) -> bool:
         """Whether the line begins with a person, as in "Ann Lee <ann@example.org> wrote on …"."""
-        return shapes.begins_well(self.plain[at]) and (at == 0 or not self.plain[at - 1])
+        plain = self.plain[at]
+        at_start = at == 0 or not self.plain[at - 1] or (plain[0] == "<" and self._is_lone_name(at - 1))
+        return at_start and (shapes.begins_well(plain) or shapes.begins_with_person(plain))
+
+    def _is_lone_name(self, at: int) -> bool:
+        """Whether a few words stand alone above "<ann@example.org> wrote …": then they are the name."""
+        return at >= 0 and len(self.plain[at].split()) <= 4 and (at == 0 or not self.plain[at - 1])
 
     # -------- what is known from outside, and the ends
 
@@ -442,6 +478,10 @@ class _Scan:
                 self.labels[above:start] = [_Label.ANNOUNCED] * (start - above)
                 self.labels[start:end] = [_Label.QUOTED] * (end - start)
                 self._cut_by("answered")
+        for index in range(1, len(self.lines) - 1):
+            # A program that breaks quoted lines leaves their ends without signs.
+            if repeats[index] == 1 and self.depth[index - 1] and self.depth[index + 1]:
+                self.labels[index] = _Label.QUOTED
         self._give_back(repeats)
 
     def _give_back(self, repeats: Sequence[float]) -> None:

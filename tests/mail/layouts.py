@@ -466,6 +466,15 @@ SPEECH = {
     ),
 }
 
+#: A language that nobody speaks: here only signs, containers and shapes help.
+UNKNOWN = Speech(
+    "Zub qom, 1 xal 2024 wem 10:00 {who} vobrel:",
+    ("Zom", "Blen", "Quor", "Vax"),
+    "Zub 1 xal 2024 wem 10:00 {who} vobrel:",
+    "Zub 2024-01-01 10:00, {name} vobrel:",
+    date="1.1.2024 10:00",
+)
+
 NEW = ("The blue kettle arrived today with a broken lid.", "Please send me a second lid instead.")
 OLD = (
     "Dear customer, your parcel left the warehouse yesterday evening.",
@@ -642,6 +651,25 @@ def _html_outlook(code: str, speech: Speech) -> Iterator[Case]:
         f'<div id="divRplyFwdMsg"><font>{rows}</font></div>{old}</div>'
     )
     yield Case(f"{code}-outlook-html-mobile", None, mobile, NEW, (*OLD, ADDRESS, "iOS"))
+
+
+def _html_forwards(code: str, speech: Speech) -> Iterator[Case]:
+    if not speech.forwarded:
+        return
+    new, old, rows = _p(NEW), _p(OLD), "<br>".join(escape(row) for row in _headers(speech))
+    title = f"---------- {speech.forwarded} ---------"
+    bodies = {
+        "gmail": f"<div dir='ltr'>{new}<br><div class='gmail_quote'><div dir='ltr' class='gmail_attr'>{title}<br>{rows}"
+        f"<br></div><br><br>{old}</div></div>",
+        "gmail-old": f"<div dir='ltr'>{new}<br><div class='gmail_quote'>{title}<br>{rows}<br><br>{old}</div></div>",
+        "apple": f"<div>{new}</div><div><br><blockquote type='cite'><div>{speech.forwarded}:</div><br><div>{rows}</div>"
+        f"<br><div>{old}</div></blockquote></div>",
+        "thunderbird": f"<p>{escape(NEW[0])}</p><p>{escape(NEW[1])}</p><div class='moz-forward-container'><br><br>"
+        f"-------- {speech.forwarded} --------<table class='moz-email-headers-table'><tr><td>{rows}</td></tr></table>"
+        f"<br>{old}</div>",
+    }
+    for client, body in bodies.items():
+        yield Case(f"{code}-{client}-html-forward", None, body, NEW, (*OLD, ADDRESS))
 
 
 def _html_others(code: str, speech: Speech) -> Iterator[Case]:
@@ -945,5 +973,12 @@ def all_cases() -> Iterator[Case]:
         yield from _outlook_texts(code, speech)
         yield from _html_gmail(code, speech)
         yield from _html_outlook(code, speech)
+        yield from _html_forwards(code, speech)
         yield from _html_others(code, speech)
+    for case in (*_html_gmail("zz", UNKNOWN), *_html_outlook("zz", UNKNOWN), *_html_others("zz", UNKNOWN)):
+        if not case.id.startswith(("zz-samsung", "zz-qq")):  # these mark nothing, and nobody speaks the language
+            yield case
+    for case in _text_replies("zz", UNKNOWN):
+        if "unsigned" not in case.id:
+            yield case
     yield from _programs()

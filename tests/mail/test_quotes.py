@@ -60,6 +60,10 @@ def test_words_in_front_of_the_marker_on_its_line_stay() -> None:
     assert new(f"Take the old one. {MARKER} {OURS}") == "Take the old one."
 
 
+def test_a_heading_close_above_the_marker_stays() -> None:
+    assert new(f"## My list\n- lid\n\n{MARKER}\n{OURS}") == "## My list\n- lid"
+
+
 def test_the_marker_is_named_as_the_rule_that_cut() -> None:
     assert split_reply(f"Yes.\n\n{MARKER}\nold", None) == Reply("Yes.", f"{MARKER}\nold", "marker")
 
@@ -209,6 +213,26 @@ def test_html_tells_where_the_text_is_silent() -> None:
 
 def test_html_is_read_when_the_text_is_a_stub() -> None:
     assert "sentence" in split_reply("Please use an HTML reader.", f"<p>{'A long sentence. ' * 40}</p>").new
+
+
+def test_an_answer_typed_into_the_place_of_the_signature_stays() -> None:
+    html = "<div id=Signature>Take the old one.</div><div id=divRplyFwdMsg>From: Shop<br>Sent: Monday</div>Which?"
+    assert split_reply(None, html).new == "Take the old one."
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "<div class=gmail_quote><div class=gmail_attr>---------- Forwarded message ---------<br>From: Lee<br>"
+        "Subject: Lid<br></div><br>It broke.</div>",
+        "<blockquote type=cite><div>Begin forwarded message:</div><div>From: Lee<br>Subject: Lid</div>Oh.</blockquote>",
+        "<div class=moz-forward-container>-------- Forwarded Message --------<br>Subject: Lid<br>From: Lee</div>",
+    ],
+    ids=["gmail", "apple", "thunderbird"],
+)
+def test_a_forward_in_html_is_told_apart_from_its_comment(forward: str) -> None:
+    reply = split_reply(None, f"<div>See below.</div>{forward}")
+    assert (reply.new, reply.how) == ("See below.", "forward")
 
 
 def test_an_indented_block_of_ones_own_is_no_quote() -> None:
