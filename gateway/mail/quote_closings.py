@@ -4,13 +4,14 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.mail.quote_shapes import is_mobile_footer, is_notice, is_rule, names_device
+from gateway.mail.quote_shapes import is_footer, is_mobile_footer, is_notice, is_rule, names_device
 
 # A signature is short. What is longer than this below a row of dashes is a section of the text.
 _LINES: Final = 15
 _LINE: Final = 160
 _CHARACTERS: Final = 1000
 _PARTS: Final = 6  # signature, notice, footer, … one below the other
+_PARAGRAPH: Final = 40  # lines of a paragraph
 _PARAGRAPHS: Final = 8  # from the end, that are asked whether they are notices
 _DELIMITER = re.compile(r"--$|—$|–$")
 
@@ -64,23 +65,23 @@ def _reads_like_a_signature(tail: Sequence[str]) -> bool:
 
 
 def _notice(lines: Sequence[str], start: int, end: int) -> int:
-    """The first paragraph near the end that a person did not write."""
+    """The first line near the end that a person did not write: of a notice, or of the links above it."""
     cut, index = end, end
     for _ in range(_PARAGRAPHS):
         while index > start and not lines[index - 1]:
             index -= 1
         last = index
-        while index > start and lines[index - 1] and last - index < 40:
+        while index > start and lines[index - 1] and last - index < _PARAGRAPH:
             index -= 1
         if index == last:
             break
         if is_notice(" ".join(lines[index:last])):
             cut = index
-        elif is_notice_line(lines[last - 1]):
-            cut = last - 1
+            continue
+        for at in range(index, last):
+            if is_footer(lines[at]):
+                cut = at
+                while cut > index and lines[cut - 1].startswith(("<http", "http", "[http")):
+                    cut -= 1
+                break
     return cut
-
-
-def is_notice_line(line: str) -> bool:
-    """Whether a paragraph's last line alone is a notice, as virus scanners add them without a blank line."""
-    return len(line) <= 200 and is_notice(line)

@@ -83,6 +83,8 @@ _BY_NAME = {
 }
 # A program that quotes another program's HTML puts x_ (Outlook), ecx (Hotmail), ydp…/yiv… (Yahoo) before its names.
 _PREFIX = re.compile(r"^(?:x_|ecx|ydp[0-9a-f]{1,12}|yiv\d{1,12})+")
+# "cite" and "quote" are also what pages call a few words, which are pasted into mails.
+_INLINE = frozenset(["a", "font", "p", "span", "td"])
 # Word writes the line above "From: … Sent: …" as the upper border of a paragraph group.
 _WORD_RULE = re.compile(
     r"border:none;border-top:(?:solid#[0-9a-f]{6}1\.0pt|1\.0ptsolid[#a-z0-9]{3,12});padding:3\.0pt0"
@@ -94,21 +96,26 @@ _INDENT = re.compile(r"border(?:-left)?:(?:none|0|medium none)|margin:0(?:px)? 0
 
 def role_of(tag: str, attributes: Mapping[str, str | None]) -> Role | None:
     """What the element means, by the names that mail programs give; None when it is ordinary content."""
-    found = None
-    for name in (attributes.get("class") or "").lower().split()[:8]:
-        found = found or _BY_CLASS.get(name) or _BY_CLASS.get(_PREFIX.sub("", name))
-    if not found and (name := (attributes.get("id") or attributes.get("name") or "").lower()[:64]):
-        bare = _PREFIX.sub("", name)
-        found = _BY_ID.get(bare) or _BY_NAME.get(bare)
-        if not found and bare.startswith("yahoo_quoted"):
-            found = Role.QUOTE
+    found = _by_name(attributes)
     if tag == "blockquote":
         style = (attributes.get("style") or "").lower()[:200]
         cited = found or (attributes.get("type") or "").lower() == "cite" or "cite" in attributes
         return None if not cited and _INDENT.search(style) else Role.QUOTE
-    if not found and tag == "div" and (style := attributes.get("style")):
+    if found is Role.QUOTE and tag in _INLINE:
+        return None
+    if not found and tag == "div" and (style := attributes.get("style") or ""):
         compact = style[:200].lower().replace(" ", "").replace("\n", "")
         if _WORD_RULE.search(compact):
             return Role.REST
-        found = Role.QUOTE if _LEFT_BORDER.search(compact) else None
+        return Role.QUOTE if _LEFT_BORDER.search(compact) else None
     return found
+
+
+def _by_name(attributes: Mapping[str, str | None]) -> Role | None:
+    for name in (attributes.get("class") or "").lower().split()[:8]:
+        if found := _BY_CLASS.get(name) or _BY_CLASS.get(_PREFIX.sub("", name)):
+            return found
+    name = _PREFIX.sub("", (attributes.get("id") or attributes.get("name") or "").lower()[:64])
+    if name.startswith("yahoo_quoted"):
+        return Role.QUOTE
+    return _BY_ID.get(name) or _BY_NAME.get(name)

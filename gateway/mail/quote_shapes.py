@@ -302,11 +302,14 @@ def names_device(line: str) -> bool:
     return len(line.split()) <= 5 and any(device in line[:80].lower() for device in DEVICES)
 
 
+def is_footer(line: str) -> bool:
+    """Whether the line begins as a company, a list or a virus scanner begins what it adds."""
+    return lower(line[:80]).lstrip(" *_[").startswith(FOOTER_STARTS)
+
+
 def is_notice(paragraph: str) -> bool:
-    """Whether the paragraph was added by a company, a list or a virus scanner."""
-    lowered = lower(paragraph[: 4 * LOOK]).lstrip(" *_")
-    if lowered.startswith(FOOTER_STARTS):
-        return True
+    """Whether the paragraph is a legal notice: about something confidential, and about whom it is for."""
+    lowered = lower(paragraph[: 4 * LOOK])
     return (
         len(lowered) >= 60
         and any(stem in lowered for stem in CONFIDENTIAL_STEMS)

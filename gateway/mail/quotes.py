@@ -109,7 +109,7 @@ _BLANKS = re.compile(r"\n(?:[ \t]*\n){3,}")
 _SIGN = re.compile("[>＞]|&gt;")
 _INITIALS = re.compile(r" ?([A-Z][A-Za-z]{0,9})>(?: |$)")
 # A link that some program broke out of its quoted line.
-_SPILLED = re.compile(r"\s*(?:\(https?://\S{1,400}\) ?>?|[_=&%?]\S{1,400})$")
+_SPILLED = re.compile(r"\s*(?:\(https?://\S{1,400}\) ?>?|[_=&%?][^\s_]\S{0,400})$")
 # "> wrote:" is not quoted when the line before ends inside "<someone@…": its sign closes the bracket.
 _CLOSES_BRACKET = re.compile(r"\s?>\s?(?:\S{1,20}\s){0,3}\S{0,20}[:：]$")
 
@@ -460,19 +460,21 @@ class _Scan:
     def _may_begin(self, at: int) -> bool:
         """Whether the line begins with a person, as in "Ann Lee <ann@example.org> wrote on …"."""
         plain = self.plain[at]
-        at_start = at == 0 or not self.plain[at - 1] or (plain[0] == "<" and self._is_lone_name(at - 1))
-        return at_start and (shapes.begins_well(plain) or shapes.begins_with_person(plain))
+        if at == 0 or not self.plain[at - 1] or (plain[0] == "<" and self._is_lone_name(at - 1)):
+            return shapes.begins_well(plain) or shapes.begins_with_person(plain)
+        return plain[0] != "<" and shapes.begins_with_person(plain) and shapes.begins_well(plain)
 
     def _is_lone_name(self, at: int) -> bool:
         """Whether a few words stand alone above "<ann@example.org> wrote …": then they are the name."""
-        return at >= 0 and len(self.plain[at].split()) <= 4 and (at == 0 or not self.plain[at - 1])
+        return at >= 0 and len(self.plain[at].split()) <= 6 and (at == 0 or not self.plain[at - 1])
 
     # -------- what is known from outside, and the ends
 
     def compare(self, answered: str) -> None:
         """Label by the text that this mail answers: what repeats it is quoted, what stands between is not."""
-        repeats = repeated_shares(answered, self.plain)
-        for start, end in repeated_runs(repeats, self.plain):
+        texts = [line.text if plain else "" for line, plain in zip(self.lines, self.plain, strict=True)]
+        repeats = repeated_shares(answered, texts)
+        for start, end in repeated_runs(repeats, texts):
             if all(self.labels[i] is _Label.NEW for i in range(start, end)):
                 above = self._above(start)
                 self.labels[above:start] = [_Label.ANNOUNCED] * (start - above)

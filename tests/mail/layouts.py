@@ -562,6 +562,43 @@ def _text_replies(code: str, speech: Speech) -> Iterator[Case]:
         yield Case(f"{code}-{client}-signed-intro", body, None, NEW, (*OLD, ADDRESS))
 
 
+SIGNATURE = "-- \nAnn Lee\nLee Tools Ltd, Main Street 5\n+41 44 000 00 00\nhttps://lee.example.net"
+NOTICE = (
+    "This e-mail and any files transmitted with it are confidential and intended solely for the use of the entity\n"
+    "to whom they are addressed. If you are not the intended recipient please delete it."
+)
+LIST_FOOTER = f"{'_' * 47}\nkettles mailing list\nkettles@lists.example.org\nhttps://lists.example.org/kettles"
+SCANNED = "---\nDiese E-Mail wurde von Avast Antivirus-Software auf Viren geprüft.\nwww.example.org"
+VIRUS_FREE = "<https://www.example.org/sig-email>\nVirus-free.www.example.org\n<#DAB4FAD8-2DD7-40BB-A1B8-4E2AA1F9FDF2>"
+
+#: What else stands around an answer, or was done to it on its way: text with {new}, {intro}, {signed}, {bare}.
+SURROUNDINGS = {
+    "no-gap": "{new}\n{intro}\n{signed}",
+    "signature": f"{{new}}\n\n{SIGNATURE}\n\n{{intro}}\n\n{{signed}}",
+    "signature-below": f"{{new}}\n\n{{intro}}\n{{signed}}\n\n{SIGNATURE}",
+    "signature-after-bottom": f"{{intro}}\n{{signed}}\n\n{{new}}\n{SIGNATURE}",
+    "notice": f"{{new}}\n\n{NOTICE}\n\n{{intro}}\n{{signed}}",
+    "notice-below": f"{{new}}\n\n{{intro}}\n{{signed}}\n\n{NOTICE}",
+    "list-below": f"{{new}}\n\n{{intro}}\n{{signed}}\n{LIST_FOOTER}",
+    "scanned-below": f"{{new}}\n\n{{intro}}\n{{signed}}\n\n{SCANNED}",
+    "virus-free": f"{{new}}\n\n{VIRUS_FREE}\n\n{{intro}}\n{{signed}}",
+    "many-blanks": "{new}\n\n\n\n\n\n\n\n{intro}\n\n\n\n\n\n\n\n\n{signed}",
+    "bottom-no-gap": "{intro}\n{signed}\n{new}",
+    "two-announcements": "{new}\n\n{intro}\n\n{bare}\n\n{intro}\n\nolder words",
+}
+
+
+def _surrounded(code: str, speech: Speech) -> Iterator[Case]:
+    signed = "\n".join([*_quote(OLD), "> > deeper words", ">> deeper still"])
+    for name, pattern in SURROUNDINGS.items():
+        parts = {"new": "\n".join(NEW), "intro": fill(speech.gmail), "signed": signed, "bare": "\n\n".join(OLD)}
+        body = pattern.format(**parts)
+        yield Case(f"{code}-{name}", body, None, NEW, (*OLD, ADDRESS))
+        yield Case(f"{code}-{name}-crlf", body.replace("\n", "\r\n"), None, NEW, (*OLD, ADDRESS))
+        yield Case(f"{code}-{name}-spaces", body.replace("\n", "  \n"), None, NEW, (*OLD, ADDRESS))
+        yield Case(f"{code}-{name}-nbsp", body.replace(" ", "\xa0"), None, NEW, (*OLD, ADDRESS))
+
+
 def _headers(speech: Speech, bold: bool = False) -> list[str]:
     values = (WHO, speech.date, "Ann Lee <ann@example.net>", SUBJECT)
     mark = "*" if bold else ""
@@ -971,6 +1008,7 @@ def all_cases() -> Iterator[Case]:
     for code, speech in SPEECH.items():
         yield from _text_replies(code, speech)
         yield from _outlook_texts(code, speech)
+        yield from _surrounded(code, speech)
         yield from _html_gmail(code, speech)
         yield from _html_outlook(code, speech)
         yield from _html_forwards(code, speech)

@@ -4,6 +4,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable
+from html import escape
 from types import FrameType
 from typing import Any
 
@@ -83,6 +84,16 @@ def test_the_answered_text_is_cut_without_any_announcement() -> None:
 def test_the_answered_text_is_found_however_it_is_wrapped() -> None:
     wrapped = re.sub(r"(.{20,30}?) ", r"\1\n", OURS.replace("\n\n", " "))
     assert new(f"Main Street 5.\n\nXyz 1.2. Shop <r@example.org> qwe:\n\n{wrapped}", answered=OURS) == "Main Street 5."
+
+
+def test_a_long_paragraph_of_the_answered_text_is_found() -> None:
+    paragraph = " ".join(f"word{i} and more of it" for i in range(200))
+    assert new(f"Main Street 5.\n\n{paragraph}", answered=f"Hello\n\n{paragraph}") == "Main Street 5."
+
+
+def test_the_ends_of_quoted_lines_that_were_broken_off_are_not_new() -> None:
+    broken = "> we have sent you the blue kettle and\na second\n> lid. It leaves the warehouse tonight."
+    assert new(f"Blue.\n\nOn 1/1/24 10:00, Shop wrote:\n{broken}", answered=OURS) == "Blue."
 
 
 def test_words_typed_into_the_answered_text_are_given_back() -> None:
@@ -271,6 +282,13 @@ _SHAPES = st.sampled_from(
 @given(st.text())
 def test_never_empty_while_there_is_text(text: str) -> None:
     assert bool(split_reply(text, None).new.strip()) == bool(text.strip())
+
+
+@given(st.text())
+def test_never_empty_while_the_html_has_words(text: str) -> None:
+    for tag in ("p", "blockquote", "div id=divRplyFwdMsg", "div class=gmail_quote", "div class=gmail_signature"):
+        new = split_reply(None, f"<{tag}>{escape(text)} kettle").new
+        assert "kettle" in new
 
 
 @given(st.lists(st.one_of(_LINE, _SHAPES)).map("\n".join))
