@@ -94,6 +94,19 @@ _LEFT_BORDER = re.compile(r"border-left:(?!none|0)[^;]{0,40}solid")
 _INDENT = re.compile(r"border(?:-left)?:(?:none|0|medium none)|margin:0(?:px)? 0(?:px)? 0(?:px)? 40px")
 
 
+_MARKS = (
+    "blockquote",
+    "border-",
+    *(name for table in (_BY_CLASS, _BY_ID, _BY_NAME) for name, role in table.items() if role is not Role.SIGNATURE),
+)
+
+
+def may_quote(html: str) -> bool:
+    """Whether HTML can hold anything that `role_of` takes for a quote: a cheap look before it is parsed."""
+    lowered = html.lower()
+    return any(mark in lowered for mark in _MARKS)
+
+
 def role_of(tag: str, attributes: Mapping[str, str | None]) -> Role | None:
     """What the element means, by the names that mail programs give; None when it is ordinary content."""
     found = _by_name(attributes)

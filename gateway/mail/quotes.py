@@ -19,7 +19,7 @@ from typing import Final
 from gateway.mail import quote_shapes as shapes
 from gateway.mail.html import Line, read_lines
 from gateway.mail.quote_closings import closing_start
-from gateway.mail.quote_containers import Role
+from gateway.mail.quote_containers import Role, may_quote
 from gateway.mail.quote_repeats import repeated_runs, repeated_shares
 
 #: Written by us above the quoted conversation of every outgoing mail; everything below it is ours.
@@ -45,18 +45,22 @@ def split_reply(text: str | None, html: str | None, *, answered: str | None = No
     The plain text is preferred. HTML is read when there is none, when the text shows no quotation and HTML does (its
     containers need no language), or when the text is a mere stub. `new` is empty only when neither has a word.
     """
-    plain = _split(_text_lines(text), answered) if text and text.strip() else None
-    if plain and (plain.how not in _UNCUT or not html):
-        return plain
-    marked = _split(read_lines(html), answered) if html else None
-    if plain is None or (marked and (marked.how not in _UNCUT or len(marked.new) > _STUB * (len(plain.new) + 80))):
-        return marked or Reply("", "", "whole")
-    return plain
+    by_text = _split(_text_lines(text), answered) if text and text.strip() else None
+    if by_text and not (html and _may_tell_more(html, by_text)):
+        return by_text
+    by_html = _split(read_lines(html), answered) if html else Reply("", "", "whole")
+    if by_text is None or by_html.how not in _UNCUT or len(by_html.new) > _STUB * (len(by_text.new) + 80):
+        return by_html
+    return by_text
 
 
-_SIGNS_ONLY: Final = "<>|-_=*~#+ \t\n"  # leftovers of quoting that nobody means as an answer
+def _may_tell_more(html: str, by_text: Reply) -> bool:
+    return by_text.how in _UNCUT and (may_quote(html) or len(html) > _STUB * len(by_text.new))
+
+
 _UNCUT: Final = ("whole", "closing")
 _STUB: Final = 4  # how many times longer HTML is when the text only says "see the HTML"
+_SIGNS_ONLY: Final = "<>|-_=*~#+ \t\n"  # leftovers of quoting that nobody means as an answer
 
 
 def _split(lines: Sequence[Line], answered: str | None) -> Reply:
@@ -508,18 +512,19 @@ class _Scan:
 
     def cut_closings(self) -> None:
         """Take signatures and footers from the end of every stretch of new lines."""
+        plain = ["" if label is _Label.CLOSING else line for label, line in zip(self.labels, self.plain, strict=True)]
         start, alone = None, not self.heads
         for index in range(len(self.labels) + 1):
             new = index < len(self.labels) and self.labels[index] in (_Label.NEW, _Label.CLOSING)
             if new and start is None:
                 start = index
             elif not new and start is not None:
-                cut = closing_start(self.plain, start, index, keep_first=alone)
+                cut = closing_start(plain, start, index, keep_first=alone)
                 if cut < index:
                     if any(self.plain[cut:index]) and self.how == "whole":
                         self.how = "closing"
                     self.labels[cut:index] = [_Label.CLOSING] * (index - cut)
-                alone = alone and not any(self.plain[start:cut])
+                alone = alone and not any(plain[start:cut])
                 start = None
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.mail.html import MAX_HTML, html_to_text, read_lines, sanitise
-from gateway.mail.quote_containers import Role
+from gateway.mail.quote_containers import Role, may_quote
 
 # ------------------------------------------------------------------------------------------- sanitise
 
@@ -110,6 +110,25 @@ def test_lines_know_their_quote_depth_and_container() -> None:
         ("Ann:", 0, Role.INTRO),
         ("Old", 1, None),
     ]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div class=x_gmail_quote>",
+        "<BLOCKQUOTE type=cite>",
+        "<hr id=zwchr>",
+        "<div name=quote>",
+        "<div id=divRplyFwdMsg>",
+    ],
+)
+def test_the_cheap_look_sees_every_container(html: str) -> None:
+    assert may_quote(html)
+    assert any(line.role or line.depth for line in read_lines(f"{html}x"))
+
+
+def test_the_cheap_look_lets_ordinary_html_pass() -> None:
+    assert not may_quote('<div dir="ltr">Thanks, <b>all</b> is fine.<br clear="all">-- <div class="gmail_signature">')
 
 
 def test_names_that_other_programs_have_prefixed_are_known() -> None:
