@@ -13,6 +13,7 @@ _CHARACTERS: Final = 1000
 _PARTS: Final = 6  # signature, notice, footer, … one below the other
 _PARAGRAPH: Final = 40  # lines of a paragraph
 _PARAGRAPHS: Final = 8  # from the end, that are asked whether they are notices
+_POSTSCRIPT = re.compile(r"(?:p\.? ?[sd]|n\.? ?b)(?:[.:]|\.? )", re.I)
 _DELIMITER = re.compile(r"--$|—$|–$")
 
 
@@ -54,7 +55,7 @@ def _signature(lines: Sequence[str], start: int, end: int) -> int:
             return index if _DELIMITER.match(line) or _reads_like_a_signature(tail) else end
         if line:
             tail.append(line)
-        if len(tail) > _LINES or len(line) > _LINE or sum(map(len, tail)) > _CHARACTERS:
+        if _POSTSCRIPT.match(line) or len(tail) > _LINES or len(line) > _LINE or sum(map(len, tail)) > _CHARACTERS:
             break
     return end
 

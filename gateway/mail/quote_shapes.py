@@ -63,6 +63,7 @@ _BRACKETED = re.compile(r"<(?:mailto:)?[^\s@<>]{1,80}@[^\s@<>]{2,100}")
 _INNER_LABEL = re.compile(r"\s([^\W\d_]{2,15}):\s")
 _MARKUP = re.compile(r"[<>()\[\]*_]")
 _CAPITAL = re.compile(r"(?<![^\W_])[^\W\d_]{1,9}(?![^\W_])")
+_REPLY_SUBJECT = re.compile(r"[*_\s]{0,4}[^\W\d_][^:：\n]{0,30}[:：][*_\s]{0,4}[^\W\d_]{1,5}[:：]")
 _DIVIDER = re.compile(
     r"[*\s]{0,3}([-_=—–~])\1{1,}[-_=—–~\s]{0,80}([^\W_][^\n]{0,80}?)[\s:：]{0,3}[-_=—–~]{2,}[*\s]{0,3}$"
 )
@@ -185,8 +186,8 @@ def is_announcement(span: str, found: Evidence, *, signed: bool) -> bool:
     if found.length > 45 or len(span) > LOOK or found.personal:
         return False
     if span.endswith((":", "：")):
-        if found.weight == 3 and found.clock and _BRACKETED.search(span):
-            return True
+        if found.date and found.clock and _BRACKETED.search(span):  # in any language
+            return found.verb or (found.length <= 20 and (begins_well(span) or begins_with_person(span)))
         return _announces_signed(span, found) if signed else begins_well(span) and _announces(span, found)
     if span.startswith("--") and span.endswith("--"):
         return found.verb and found.date
@@ -224,6 +225,11 @@ def header_kind(line: str) -> str | None:
         return None
     label = lower(match[1].strip(" *_"))
     return HEADER_LABELS.get(label) or HEADER_LABELS.get(label.replace(" ", ""))  # "主 题" is spaced out by some
+
+
+def has_reply_subject(line: str) -> bool:
+    """Whether the line is "Something: Re: more"; every language has a prefix of its own for answers."""
+    return bool(_REPLY_SUBJECT.match(line))
 
 
 def is_labelled(line: str) -> bool:

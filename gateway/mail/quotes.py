@@ -239,8 +239,9 @@ class _Scan:
                 return self._cut(at, at + 1, "forward")
         if self.kinds[at] and (end := self._headers(at)):
             return self._cut(at, end, "headers")
-        if len(plain) >= _LONG_RULE and shapes.is_rule(plain) and (end := self._foreign_headers(at + 1)):
-            return self._cut(at, end, "headers")
+        if (ruled := len(plain) >= _LONG_RULE and shapes.is_rule(plain)) or "@" in plain:
+            end = self._foreign_headers(at + ruled, ruled=ruled)
+            return self._cut(at, end, "headers") if end else at + 1
         return at + 1
 
     def _is_signed(self, at: int) -> bool:
@@ -422,13 +423,18 @@ class _Scan:
             return end if named >= 2 and (address or (named >= 3 and ("subject" in kinds or clock))) else 0
         return end if {"date", "to"} <= kinds and clock and address else 0
 
-    def _foreign_headers(self, at: int) -> int:
-        """The end of carried headers in a language that we do not know, below a long row of dashes; or 0."""
+    def _foreign_headers(self, at: int, *, ruled: bool) -> int:
+        """The end of carried headers in a language that we do not know, or 0.
+
+        They lie below a long row of dashes (ruled), or the subject among them is that of an answer.
+        """
         end = at
         while end < min(at + _AHEAD, len(self.lines)) and not self.depth[end] and shapes.is_labelled(self.plain[end]):
             end += 1
+        if end - at < 3 or not (ruled or any(map(shapes.has_reply_subject, self.plain[at:end]))):
+            return 0
         found = shapes.evidence(" ".join(self.plain[at:end]))
-        return end if end - at >= 3 and found.address and found.clock else 0
+        return end if found.address and found.clock else 0
 
     def _announcement(self, end: int) -> int | None:
         """The first line of the announcement that ends with this line."""

@@ -1016,7 +1016,8 @@ def all_cases() -> Iterator[Case]:
     for case in (*_html_gmail("zz", UNKNOWN), *_html_outlook("zz", UNKNOWN), *_html_others("zz", UNKNOWN)):
         if not case.id.startswith(("zz-samsung", "zz-qq")):  # these mark nothing, and nobody speaks the language
             yield case
-    for case in _text_replies("zz", UNKNOWN):
-        if "unsigned" not in case.id:
+    yield from _text_replies("zz", UNKNOWN)
+    for case in _outlook_texts("zz", UNKNOWN):
+        if case.id in ("zz-outlook-plain", "zz-outlook-rule", "zz-outlook-bold"):
             yield case
     yield from _programs()

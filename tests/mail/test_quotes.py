@@ -166,6 +166,11 @@ def test_a_closing_is_cut(tail: str) -> None:
     assert (reply.new, reply.quoted, reply.how) == ("Please send a new lid.\n\nThanks\nAnn", tail, "closing")
 
 
+def test_a_postscript_below_a_signature_stays() -> None:
+    text = "Please send a new lid.\n\n-- \nAnn\n\nP.S. It has to be blue."
+    assert "It has to be blue." in new(text)
+
+
 def test_a_closing_below_the_quote_is_cut_too() -> None:
     text = f"Main Street 5.\n\nOn 1/1/24 10:00, Shop wrote:\n{quoted(OURS)}\n-- \nAnn Lee\nLee Tools"
     assert new(text) == "Main Street 5."
