@@ -2,9 +2,12 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvloop
 from huey import Huey
@@ -14,7 +17,7 @@ from gateway.config import Config
 from gateway.desk import Desk
 from gateway.errors import Invalid, Problem
 from gateway.inbound.admit import Admission
-from gateway.inbound.keep import Intake
+from gateway.inbound.keep import Intake, Rush
 from gateway.inbound.process import Processor
 from gateway.outbound.compose import Composer
 from gateway.outbound.dispatch import Dispatcher
@@ -27,6 +30,7 @@ from tasks.jobs import Jobs, declare
 from tasks.queue import Bell, make_queue
 
 RELAY_TIMEOUT = 45.0  # seconds for each step; all steps of one mail together end before its lease does
+RUSH_REST = 0.02  # seconds between two processed mails while mail comes in at a rush
 STUCK_INBOX = timedelta(minutes=15)
 STUCK_OUTBOX = timedelta(minutes=10)
 
@@ -73,8 +77,8 @@ class Parts:
         return found
 
 
-def open_store(config: Config, *, migrate: bool) -> tuple[Database, Files]:
-    """Open the database and the folder of files. Raises Invalid when the schema is not up to date."""
+def bind_store(config: Config) -> tuple[Database, Files]:
+    """Reach the database, whatever its schema, and the folder of files. Raises Invalid."""
     os.umask(0o077)  # mail is private
     try:
         config.gateway.data_dir.mkdir(parents=True, exist_ok=True)
@@ -84,6 +88,16 @@ def open_store(config: Config, *, migrate: bool) -> tuple[Database, Files]:
         raise Invalid((Problem("gateway.data_dir", f"cannot be used: {error}"),)) from error
     database = Database(config.database_url)
     database.bind()
+    return database, files
+
+
+def open_store(config: Config, *, migrate: bool) -> tuple[Database, Files]:
+    """Open the database and the folder of files. Raises Invalid when the schema is not up to date."""
+    path = Path(urlsplit(config.database_url).path[1:])
+    if not migrate and not path.exists():
+        text = f"there is no database {path} yet: run `casegate run` or `casegate migrate` first"
+        raise Invalid((Problem("database.url", text),))
+    database, files = bind_store(config)
     if migrate:
         migrations.apply()
     elif pending := migrations.pending():
@@ -115,10 +129,18 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         from_address=config.from_address,
         known_key_ids=secrets.known_key_ids,
     )
-    intake = Intake(admission, database, files, now=now, wake=lambda: wakes["inbox"]())
+    rush = Rush(time.monotonic)
+    intake = Intake(admission, database, files, now=now, rush=rush, wake=lambda: wakes["inbox"]())
     loop_headers = secrets.keyring.loop_headers()
     processor = Processor(
-        desk, database, files, loop_headers=loop_headers, worker=worker, now=now, stopping=stopping.is_set
+        desk,
+        database,
+        files,
+        loop_headers=loop_headers,
+        worker=worker,
+        now=now,
+        stopping=stopping.is_set,
+        make_way=lambda: rush.is_on() and stopping.wait(RUSH_REST),
     )
     local_hostname = config.mail.reply_domain
     dispatcher = Dispatcher(

@@ -1,21 +1,24 @@
-"""The database: one connection per thread for reading, one writer thread that commits in groups.
+"""The database: one connection per thread for reading, one for writing that commits in groups.
 
-Theory of operation (HARDENING rule 2). A write is a job: a function that runs statements. Jobs wait in a queue; the
-writer takes up to 64 of them into one transaction, each in a savepoint of its own, and commits once, so that sessions
-that end together share one sync; a group in which no job asked for durability is not synced at all. Results leave only
-after the commit. When the transaction is lost on the way (a full disk rolls back the whole of it, measured) or the
-commit fails, nothing more runs in that group and every job of it answers `StoreUnavailable`. A job whose waiter went
-away still commits. An error of the disk ends the writer: all waiting jobs answer `StoreUnavailable`, `healthy` turns
-False and `on_fatal` is called so that the process can exit.
+Theory of operation (HARDENING rule 2). A write is a job: a function that runs statements. Jobs wait in a queue; whoever
+has the turn takes up to 64 of them into one transaction, each in a savepoint of its own, and commits once, so that
+sessions that end together share one sync; a group in which no job asked for durability is not synced at all. A thread
+that writes takes the turn itself, on the one connection that writes: handing a job to another thread and waiting for it
+costs more than most jobs (measured). What event loops ask for is done by the writer thread, so that they never wait.
+
+Results leave only after the commit. When the transaction is lost on the way (a full disk rolls back the whole of it,
+measured) or the commit fails, nothing more runs in that group and every job of it answers `StoreUnavailable`. A job
+whose waiter went away still commits. An error of the disk ends all writing: waiting jobs answer `StoreUnavailable`,
+`healthy` turns False and `on_fatal` is called so that the process can exit.
 """
 
 import asyncio
 import os
-import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -54,31 +57,33 @@ def _unavailable() -> StoreUnavailable:
 
 
 class _Job:
-    """A function to run in the writer, and who waits for its result: a thread's future or one of an event loop."""
+    """A function to run in a write transaction, and what became of it. future: of the event loop that waits, if any."""
 
-    __slots__ = ("durable", "error", "loop", "result", "run", "then", "waiter")
+    __slots__ = ("done", "durable", "error", "future", "result", "run", "then")
 
-    def __init__(self, run: Callable[[], Any], then: Callable[[], None] | None, durable: bool) -> None:
+    def __init__(
+        self,
+        run: Callable[[], Any],
+        then: Callable[[], None] | None,
+        durable: bool,
+        future: asyncio.Future[Any] | None = None,
+    ) -> None:
         self.run = run
         self.then = then
         self.durable = durable
-        self.waiter: Future[Any] | asyncio.Future[Any] | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self.future = future
+        self.done = False
         self.result: Any = None
         self.error: BaseException | None = None
 
     def answer(self) -> None:
-        """Hand the result over, unless the waiter is gone; one lost waiter must not starve the others."""
-        waiter = self.waiter
-        if waiter is None or waiter.done():
+        """Resolve the future, in its loop. A client that hung up has cancelled it; the job stands all the same."""
+        if self.future is None or self.future.done():
             return
-        try:
-            if self.error is not None:
-                waiter.set_exception(self.error)
-            else:
-                waiter.set_result(self.result)
-        except (InvalidStateError, asyncio.InvalidStateError):
-            pass  # cancelled between the question and the answer
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
 
 
 class _TransactionLost(Exception):
@@ -92,91 +97,90 @@ class Database:
         self.url = url
         self.healthy = False
         self.on_fatal: Callable[[BaseException], None] = lambda error: None
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: deque[_Job] = deque()
+        self._turn = threading.Lock()
+        self._asked = threading.Event()
+        self._closing = False
         self._writer: threading.Thread | None = None
         self._engine = connect(url)
 
     def open(self) -> None:
-        """Bind the models to this database and start the writer. The schema must exist (`store.migrations`)."""
+        """Bind the models to this database and take writes. The schema must exist (`store.migrations`)."""
         self.bind()
         self.healthy = True
         self._writer = threading.Thread(target=self._serve, name="writer", daemon=True)
         self._writer.start()
 
     def bind(self) -> None:
-        """Make this the database of the process without starting the writer (migrations, checks)."""
+        """Make this the database of the process without taking writes (migrations, checks)."""
         proxy.initialize(self._engine)
 
     def close(self) -> None:
-        """Finish the queued jobs and stop the writer. The connections of other threads close with their threads."""
+        """Finish the waiting jobs and take no more. The connections of other threads close with their threads."""
         if self._writer is not None:
-            self._jobs.put(None)
+            self._closing = True
+            self._asked.set()
             self._writer.join()
             self._writer = None
         self.healthy = False
+        self._engine.close_writing()
         self._engine.close()
 
     def write(self, job: Callable[[], T], *, then: Callable[[], None] | None = None, durable: bool = True) -> T:
-        """Run a job in the writer and wait for its commit. Not for the event loop's thread.
+        """Run a job in a write transaction. Blocks until its commit; not for the thread of the servers' event loop.
 
-        then: called once per commit, after it, in the writer (a wake); it must neither block nor raise.
+        then: called once per commit, after it (a wake); it must neither block nor raise.
         durable: synced to disk before the result is told. Without it the commit survives the end of the process, and
         a power cut may take it back together with everything after it: for what nobody outside was told yet.
         Raises what the job raised, or StoreUnavailable.
         """
         entry = _Job(job, then, durable)
-        waiter: Future[Any] = Future()
-        entry.waiter = waiter
         self._submit(entry)
-        result: T = waiter.result()
+        with self._turn:  # who had it before may have done this job already
+            while not entry.done:
+                self._commit_next()
+        if entry.error is not None:
+            raise entry.error
+        result: T = entry.result
         return result
 
     async def write_async(
         self, job: Callable[[], T], *, then: Callable[[], None] | None = None, durable: bool = True
     ) -> T:
-        """`write` for the event loop. The job commits even when the waiting task is cancelled."""
-        entry = _Job(job, then, durable)
-        entry.loop = asyncio.get_running_loop()
-        entry.waiter = waiter = entry.loop.create_future()
-        self._submit(entry)
-        result: T = await waiter
-        return result
-
-    def in_writer(self) -> bool:
-        """Whether the calling thread is the writer."""
-        return threading.current_thread() is self._writer
+        """`write` for an event loop. The job commits even when the waiting task is cancelled."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._submit(_Job(job, then, durable, future))
+        self._asked.set()
+        return await future
 
     def _submit(self, job: _Job) -> None:
         if not self.healthy:
             raise _unavailable()
-        self._jobs.put(job)
+        self._jobs.append(job)
 
     def _serve(self) -> None:
-        while True:
-            group, last = self._take()
-            if group:
-                fatal = self._commit(group)
-                self._answer(group)
-                if fatal is not None:
-                    self._die(fatal)
-                    return
-            if last:
-                self._engine.close()
-                return
+        """The writer thread: does what event loops asked for."""
+        while not self._closing or self._jobs:
+            self._asked.wait()
+            self._asked.clear()
+            with self._turn:
+                while self._jobs:
+                    self._commit_next()
+            if self._closing:
+                self._asked.set()
 
-    def _take(self) -> tuple[list[_Job], bool]:
-        """The jobs that wait now, at least one; True when the queue was told to end."""
-        group: list[_Job] = []
-        job = self._jobs.get()
-        while job is not None:
-            group.append(job)
-            if len(group) == GROUP:
-                return group, False
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return group, False
-        return group, True
+    def _commit_next(self) -> None:
+        """Commit the jobs that wait now, at most GROUP, and tell the results. The caller has the turn."""
+        group = [self._jobs.popleft() for _ in range(min(GROUP, len(self._jobs)))]
+        fatal: BaseException | None = None
+        if self.healthy:
+            with self._engine.writing():
+                fatal = self._commit(group)
+        else:
+            _fail(group)
+        self._answer(group)
+        if fatal is not None:
+            self._die(fatal)
 
     def _commit(self, group: list[_Job]) -> BaseException | None:
         """Run a group in one transaction. Returns the error that must end the writer, if any."""
@@ -188,8 +192,7 @@ class Database:
             self._engine.run("COMMIT")
         except (peewee.PeeweeException, sqlite3.Error, _TransactionLost) as error:
             log.error("store.group_lost", jobs=len(group), error=str(error))
-            for job in group:
-                job.result, job.error = None, _unavailable()
+            _fail(group)
             self._abandon()
             return error if _is_fatal(error) else None
         return None
@@ -219,22 +222,18 @@ class Database:
                 self._engine.run("ROLLBACK")
         except (peewee.PeeweeException, sqlite3.Error) as error:
             log.error("store.rollback_failed", error=str(error))
-            self._engine.close()
+            self._engine.close_writing()
 
     def _answer(self, group: list[_Job]) -> None:
-        """After the commit: answer threads one by one, each event loop with a single call, then wake whom it concerns.
-
-        The wakes come first: they only set flags, and who waits for a result may already act on it.
-        """
+        """After the commit: wake whom it concerns, then tell the results, each event loop with a single call."""
         wakes = dict.fromkeys(job.then for job in group if job.then is not None and job.error is None)
         for wake in wakes:
             wake()
         loops: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
         for job in group:
-            if job.loop is None:
-                job.answer()
-            else:
-                loops.setdefault(job.loop, []).append(job)
+            job.done = True
+            if job.future is not None:
+                loops.setdefault(job.future.get_loop(), []).append(job)
         for loop, jobs in loops.items():
             try:
                 loop.call_soon_threadsafe(_answer_all, jobs)
@@ -242,23 +241,21 @@ class Database:
                 log.info("store.waiters_gone", jobs=len(jobs))  # the loop was closed; the rows stand
 
     def _die(self, error: BaseException) -> None:
-        """The disk failed: nobody may go on believing that things are kept."""
+        """The disk failed: nobody may go on believing that things are kept. Jobs that wait answer `Later`."""
         self.healthy = False
-        log.critical("store.writer_died", error=str(error))
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            if job is not None:
-                job.error = _unavailable()
-                self._answer([job])
+        log.critical("store.writing_ended", error=str(error))
+        self._asked.set()
         self.on_fatal(error)
 
 
 def _answer_all(jobs: list[_Job]) -> None:
     for job in jobs:
         job.answer()
+
+
+def _fail(jobs: list[_Job]) -> None:
+    for job in jobs:
+        job.result, job.error = None, _unavailable()
 
 
 def _outward(error: Exception) -> Exception:
@@ -288,15 +285,39 @@ class SqliteEngine(peewee.SqliteDatabase):
     """SQLite in WAL mode, synced at every commit unless `sync_commits` says otherwise for the commits that follow."""
 
     begin_statement = "BEGIN IMMEDIATE"
-    _syncs = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._here = threading.local()  # .writing: whether this thread has the turn
+        self._writer: sqlite3.Connection | None = None
+        self._syncs = True
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Within it, this thread's statements run on the one connection that writes."""
+        if self._writer is None:
+            self._writer, self._syncs = self._connect(), True  # type: ignore[attr-defined]
+        self._here.writing = True
+        try:
+            yield
+        finally:
+            self._here.writing = False
+
+    def close_writing(self) -> None:
+        """Close the connection that writes; the next `writing` opens another one."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     def statement(self, statement: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Run one statement on this thread's connection."""
+        """Run one statement on the connection that is this thread's now."""
+        if getattr(self._here, "writing", False) and self._writer is not None:
+            return self._writer.execute(statement, params)
         connection: sqlite3.Connection = self.connection()  # type: ignore[no-untyped-call]
         return connection.execute(statement, params)
 
     def sync_commits(self, sync: bool) -> None:
-        """Whether the commits of this connection are synced; outside of a transaction only.
+        """Whether the commits of the connection that writes are synced; outside of a transaction only.
 
         The log of a database in WAL mode is written in order: a synced commit makes all before it durable as well.
         """
@@ -305,8 +326,8 @@ class SqliteEngine(peewee.SqliteDatabase):
             self._syncs = sync
 
     def stands(self) -> bool:
-        """Whether a transaction is open on this thread's connection."""
-        return bool(self.connection().in_transaction)  # type: ignore[no-untyped-call]
+        """Whether a transaction is open on the connection that writes."""
+        return self._writer is not None and self._writer.in_transaction
 
     def run(self, statement: str) -> None:
         """Run a statement without parameters."""
@@ -322,6 +343,7 @@ def connect(url: str) -> SqliteEngine:
     path.parent.mkdir(parents=True, exist_ok=True)
     return SqliteEngine(
         os.fspath(path),
+        check_same_thread=False,  # the connection that writes goes from thread to thread with the turn
         pragmas={
             "journal_mode": "wal",
             "synchronous": "full",
