@@ -30,8 +30,12 @@ class Secrets:
     hook_secrets: tuple[str, ...]
 
 
-def load(config: Config, database: Database, *, may_make: bool, now: datetime) -> Secrets:
-    """Load the secrets and note new keys in the database. may_make: this is `run`. Raises Invalid with what to do."""
+def load(config: Config, database: Database | None, *, may_make: bool, now: datetime) -> Secrets:
+    """Load the secrets. Raises Invalid with what to do.
+
+    database: where new keys are noted; None only looks, so that a key can be corrected before it was ever used.
+    may_make: this is `run`.
+    """
     folder = config.gateway.data_dir / "secrets"
     make = may_make and not credentials.has_participants()
     key_lines = tuple(key.get_secret_value() for key in config.tokens.keys) or _lines(folder / _KEYS_FILE)
@@ -55,7 +59,7 @@ def load(config: Config, database: Database, *, may_make: bool, now: datetime) -
     loaded = {int(key_id): base64.b64decode(text) for key_id, _, text in (line.partition(":") for line in key_lines)}
     known = _check(loaded)
     new = loaded.keys() - known
-    if new:
+    if new and database is not None:
         database.write(lambda: credentials.remember_keys({i: fingerprint(loaded[i]) for i in new}, now))
     current = int(key_lines[-1].partition(":")[0])
     return Secrets(Keyring(loaded, current), frozenset(loaded.keys() | known), hook_secrets)

@@ -8,7 +8,7 @@ from datetime import datetime
 from gateway.errors import NotFound
 from store.database import sql
 from store.identifiers import new_id
-from store.tables import to_ms
+from store.tables import from_ms, to_ms
 
 SCOPES = ("CASES_READ", "CASES_WRITE")
 
@@ -21,6 +21,18 @@ class Credential:
     store_id: str
     name: str
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token as its operator sees it. revoked_at: None while it is good."""
+
+    id: str
+    store_id: str
+    name: str
+    scopes: frozenset[str]
+    created_at: datetime
+    revoked_at: datetime | None
 
 
 def create_token(store_id: str, name: str, scopes: frozenset[str], now: datetime) -> str:
@@ -41,6 +53,29 @@ def find_token(secret: str) -> Credential | None:
         "SELECT id, store_id, name, scopes FROM token WHERE secret_hash = ? AND revoked_at IS NULL", (_hash(secret),)
     ).fetchone()
     return None if row is None else Credential(row[0], row[1], row[2], frozenset(row[3].split()))
+
+
+def tokens(store_id: str | None = None) -> tuple[Token, ...]:
+    """All tokens, or those of a store, the oldest first."""
+    rows = sql(
+        "SELECT id, store_id, name, scopes, created_at, revoked_at FROM token WHERE ? IS NULL OR store_id = ?"
+        " ORDER BY created_at, id",
+        (store_id, store_id),
+    )
+    return tuple(
+        Token(
+            row[0], row[1], row[2], frozenset(row[3].split()), from_ms(row[4]),
+            None if row[5] is None else from_ms(row[5]),
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+def revoke_token(token_id: str, now: datetime) -> None:
+    """Make a token worthless from now on; one that was revoked before stays so. Raises NotFound."""
+    found = sql("UPDATE token SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", (to_ms(now), token_id)).rowcount
+    if found != 1:
+        raise NotFound(f"There is no token {token_id}")
 
 
 def _hash(secret: str) -> str:

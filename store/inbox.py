@@ -70,6 +70,7 @@ _COLUMNS = (
     "id, kept_at, mail_from, recipients, client, helo, size, state, due_at, attempts, lost, outcome, reason, "
     "raw_file, data"
 )
+_WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "NULL"
 
 
 def _kept(row: tuple) -> Kept:  # type: ignore[type-arg]
@@ -172,6 +173,22 @@ _ORDER = {
 }  # fmt: skip
 
 
+def settle_held(inbox_id: int, result: Result) -> None:
+    """Write what a held mail came to in one case after all. Raises LeaseLost when it is not held there any more."""
+    changed = sql(
+        "UPDATE inbox_result SET outcome = ?, reason = ?, message_id = ?"
+        " WHERE inbox_id = ? AND case_id = ? AND outcome = ?",
+        (result.outcome, result.reason, result.message_id, inbox_id, result.case_id, Outcome.HELD),
+    ).rowcount
+    main = min(results(inbox_id), key=lambda result: _ORDER[result.outcome])
+    settled = sql(
+        "UPDATE inbox SET outcome = ?, reason = ? WHERE id = ? AND state = 'done'",
+        (main.outcome, main.reason, inbox_id),
+    ).rowcount
+    if (changed, settled) != (1, 1):
+        raise LeaseLost
+
+
 def postpone(kept: Kept, due_at: datetime, reason: str) -> None:
     """Give a claimed mail back for a later try. Raises LeaseLost."""
     _settle(kept, "pending", due_at, "", reason)
@@ -216,9 +233,8 @@ def listing(*, outcome: str | None = None, state: str | None = None, limit: int 
     if state is not None:
         wheres.append("state = ?")
         params.append(state)
-    columns = _COLUMNS.removesuffix("data") + "NULL"
     rows = sql(
-        f"SELECT {columns} FROM inbox WHERE {' AND '.join(wheres)} ORDER BY id DESC LIMIT ?",
+        f"SELECT {_WITHOUT_BYTES} FROM inbox WHERE {' AND '.join(wheres)} ORDER BY id DESC LIMIT ?",
         (*params, limit),
     )
     return tuple(_kept(row) for row in rows)
@@ -231,6 +247,17 @@ def replay(inbox_id: int, now: datetime) -> None:
         "UPDATE inbox SET state = 'pending', due_at = ?, lost = 0, outcome = '', reason = 'replayed' WHERE id = ?",
         (to_ms(now), inbox_id),
     )
+
+
+def due(now: datetime) -> tuple[Kept, ...]:
+    """The mails that would be processed now, in their order, without their bytes."""
+    rows = sql(
+        f"SELECT {_WITHOUT_BYTES} FROM inbox AS mine WHERE state <> 'done' AND due_at <= ? AND (lane = '' OR NOT EXISTS"
+        " (SELECT 1 FROM inbox AS earlier WHERE earlier.lane = mine.lane AND earlier.id < mine.id"
+        " AND earlier.state <> 'done' AND earlier.due_at > ?)) ORDER BY due_at, id",
+        (to_ms(now), to_ms(now)),
+    )
+    return tuple(_kept(row) for row in rows)
 
 
 def waiting(now: datetime) -> int:

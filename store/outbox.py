@@ -67,6 +67,7 @@ _COLUMNS = (
     "id, case_id, participant_id, message_id, template, recipient, envelope_from, rfc_message_id, subject, state, "
     "due_at, attempts, unclear, created_at, sent_at, relay, answer, data"
 )
+_WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "x''"
 
 
 def _outgoing(row: tuple, stands: bool = True) -> Outgoing:  # type: ignore[type-arg]
@@ -172,22 +173,36 @@ def get(outbox_id: int) -> Outgoing:
 
 def listing(*, state: str | None = None, limit: int = 50) -> tuple[Outgoing, ...]:
     """The latest mails, newest first, without their bytes."""
-    columns = _COLUMNS.removesuffix("data") + "''"
     if state is None:
-        rows = sql(f"SELECT {columns} FROM outbox ORDER BY id DESC LIMIT ?", (limit,))
+        rows = sql(f"SELECT {_WITHOUT_BYTES} FROM outbox ORDER BY id DESC LIMIT ?", (limit,))
     else:
-        rows = sql(f"SELECT {columns} FROM outbox WHERE state = ? ORDER BY id DESC LIMIT ?", (state, limit))
-    return tuple(_outgoing((*row[:-1], b"")) for row in rows)
+        rows = sql(f"SELECT {_WITHOUT_BYTES} FROM outbox WHERE state = ? ORDER BY id DESC LIMIT ?", (state, limit))
+    return tuple(_outgoing(row) for row in rows)
 
 
-def retry(outbox_id: int, now: datetime) -> None:
-    """Send a failed, cancelled or waiting mail now. Raises NotFound; a mail that was sent or is on its way stays."""
+def due(now: datetime) -> tuple[Outgoing, ...]:
+    """The mails that would be sent now, in their order, without their bytes."""
+    rows = sql(
+        f"SELECT {_WITHOUT_BYTES} FROM outbox WHERE state IN {_ACTIVE} AND due_at <= ? ORDER BY due_at, id",
+        (to_ms(now),),
+    )
+    return tuple(_outgoing(row) for row in rows)
+
+
+def failed_ids() -> tuple[int, ...]:
+    """The mails that were given up."""
+    return tuple(row[0] for row in sql("SELECT id FROM outbox WHERE state = 'failed' ORDER BY id"))
+
+
+def retry(outbox_id: int, now: datetime) -> bool:
+    """Make a failed, cancelled or waiting mail due now. False: it was sent or is on its way. Raises NotFound."""
     get(outbox_id)
-    sql(
+    retried: int = sql(
         "UPDATE outbox SET state = 'queued', due_at = ?, unclear = 0"
         " WHERE id = ? AND state IN ('queued', 'failed', 'cancelled')",
         (to_ms(now), outbox_id),
-    )
+    ).rowcount
+    return retried == 1
 
 
 def waiting(now: datetime) -> int:

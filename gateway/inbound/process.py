@@ -15,7 +15,7 @@ this process dies (HARDENING rules 6 and 9).
 import hashlib
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -34,7 +34,7 @@ from gateway.cases.model import (
     tidy_body,
 )
 from gateway.desk import Desk
-from gateway.errors import Later, Refused
+from gateway.errors import Conflict, Later, Refused
 from gateway.inbound.admit import Mailbox, Recipient
 from gateway.inbound.keep import recipients_from_json
 from gateway.mail.classify import Kind, Verdict, classify
@@ -77,6 +77,7 @@ class Processor:
         worker: str,
         now: Callable[[], datetime],
         stopping: Callable[[], bool] = lambda: False,
+        make_way: Callable[[], object] = lambda: None,
     ) -> None:
         self._desk = desk
         self._database = database
@@ -85,12 +86,14 @@ class Processor:
         self._worker = worker
         self._now = now
         self._stopping = stopping
+        self._make_way = make_way  # rests for a moment while mail is being taken in at a rush
 
     def drain(self) -> int:
         """Process every mail that is due, each claimed when its turn comes. Returns how many."""
         done = 0
         kept = self._database.write(self._claim, durable=False)
         while kept is not None:
+            self._make_way()
             kept = self.process(kept)
             done += 1
         return done
@@ -118,6 +121,59 @@ class Processor:
             return self._postpone(kept, f"{type(error).__name__} while it was processed", give_up=True)
         finally:
             structlog.contextvars.unbind_contextvars("inbox_id")
+
+    def release(self, inbox_id: int) -> tuple[Result, ...]:
+        """Post a held mail as the participants for whom it is held, marked when it is not from their own address.
+
+        It uses the mail's key, so twice is once (HARDENING rule 20). Returns what the mail came to in each case.
+        Raises NotFound, Conflict (somebody works on it), Refused with the reason why it cannot be posted.
+        """
+        kept, results = inbox.get(inbox_id), inbox.results(inbox_id)
+        if kept.state != "done":
+            raise Conflict(f"Mail {inbox_id} is not processed yet")
+        held = [result for result in results if result.outcome is Outcome.HELD]
+        if not held and any(result.outcome in {Outcome.POSTED, Outcome.DUPLICATE} for result in results):
+            return results
+        if not any(result.participant_id for result in held):
+            because = f"{kept.outcome}: {kept.reason}"
+            raise Refused(f"Mail {inbox_id} cannot be posted, since nothing tells as whom in which case ({because})")
+        mail = parse(self._bytes(kept))
+        draft, set_aside = _draft(mail)
+        if not draft.body and not draft.files:
+            raise Refused(f"There is nothing new in mail {inbox_id} that could be posted")
+        for posting in self._held_postings(mail, kept, held):
+            self._post_held(kept, mail, posting, draft, set_aside)
+        return inbox.results(inbox_id)
+
+    def _held_postings(self, mail: ParsedMail, kept: Kept, held: Iterable[Result]) -> list[Posting]:
+        """As whom a held mail is posted; its reply addresses must still count. Raises Refused."""
+        gone: list[Result] = []
+        people = self._by_case(recipients_from_json(kept.recipients), gone)
+        sender = mail.from_[0].address if len(mail.from_) == 1 else kept.mail_from or "unknown sender"
+        postings = []
+        for result in held:
+            person = next((p for p in people.get(result.case_id, ()) if p.id == result.participant_id), None)
+            if person is not None:
+                postings.append(Posting(person, "" if person.address.lower() == sender.lower() else sender))
+        if not postings:
+            raise Refused(f"Mail {kept.id} cannot be posted any more: {'; '.join(result.reason for result in gone)}")
+        return postings
+
+    def _post_held(self, kept: Kept, mail: ParsedMail, posting: Posting, draft: Draft, set_aside: list[str]) -> None:
+        person = posting.participant
+        actor = Actor(person.role, Door.MAIL, participant_id=person.id, via=posting.via)
+
+        def note(posted: Posted) -> None:
+            """Runs in the posting's transaction: what somebody else has released meanwhile is not posted again."""
+            result = _posted(person, posted, set_aside)
+            inbox.settle_held(kept.id, replace(result, reason=f"released; {result.reason}"))
+
+        key = mail_key(person, mail, draft, self._bytes(kept))
+        try:
+            self._desk.deliver_reply(person.case_id, actor, draft, key=key, also=note)
+        except LeaseLost as error:
+            raise Conflict(f"Mail {kept.id} was changed by somebody else meanwhile; look at it again") from error
+        log.info("mail.released", inbox_id=kept.id, case_id=person.case_id)
 
     def _handle(self, kept: Kept) -> Kept | None:
         """The stages."""

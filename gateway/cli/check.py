@@ -1,0 +1,304 @@
+"""Can this installation take and send mail? One line for each thing that it needs, and the DNS records to add."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import typer
+
+from gateway.cli.installation import ConfigFile, settings, utc_now
+from gateway.cli.output import line
+from gateway.errors import CasegateError, Invalid
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+
+commands = typer.Typer()
+
+RELAY_TIMEOUT = 15.0  # seconds for each step of signing in
+_LOCAL_DOMAINS = (".localhost", ".test", ".invalid", ".example")  # RFC 6761: no mail from outside finds them
+_MOUNTS = Path("/proc/self/mounts")
+#: Where SQLite's log in shared memory does not work or its locks are not kept.
+_NETWORK_FILE_SYSTEMS = frozenset(
+    (
+        "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs", "ocfs2",
+        "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.davfs", "davfs",
+    )
+)  # fmt: skip
+
+
+class Verdict(StrEnum):
+    """What a line says."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found, and what to do when it is not ok."""
+
+    verdict: Verdict
+    text: str
+
+
+def ok(text: str) -> Finding:
+    """As it should be."""
+    return Finding(Verdict.OK, text)
+
+
+def warning(text: str) -> Finding:
+    """It works, but not for long or not for everybody."""
+    return Finding(Verdict.WARNING, text)
+
+
+def failed(text: str) -> Finding:
+    """It does not work."""
+    return Finding(Verdict.FAILED, text)
+
+
+@commands.command()
+def check(config: ConfigFile = None) -> None:
+    """Check all that mail needs; show the DNS records.
+
+    The gateway may run meanwhile. Exit status 1: something does not work.
+    """
+    try:
+        loaded = settings(config)
+    except Invalid as error:
+        _tell("config", _all_failed(error))
+        raise typer.Exit(1) from error
+    bad = sum([_tell(name, _found(look, loaded)) for name, look in CHECKS.items()])
+    typer.echo("\n" + dns_records(loaded))
+    raise typer.Exit(1 if bad else 0)
+
+
+def _tell(name: str, findings: Iterator[Finding]) -> int:
+    """Print findings. Returns how many have failed."""
+    bad = 0
+    for finding in findings:
+        typer.echo(f"{finding.verdict:<8} {name:<10} {line(finding.text)}")
+        bad += finding.verdict is Verdict.FAILED
+    return bad
+
+
+def _found(look: "Callable[[Config], Iterator[Finding]]", config: "Config") -> Iterator[Finding]:
+    try:
+        yield from look(config)
+    except Invalid as error:
+        yield from _all_failed(error)
+    except CasegateError as error:
+        yield failed(error.text)
+    except Exception as error:  # noqa: BLE001 - outermost boundary: what breaks one check must not hide the others
+        yield failed(f"{type(error).__name__}: {error}")
+
+
+def _all_failed(error: Invalid) -> Iterator[Finding]:
+    return (failed(f"{problem.field}: {problem.text}".removeprefix(": ")) for problem in error.problems)
+
+
+def check_config(config: "Config") -> Iterator[Finding]:
+    """The settings, beyond what reading them has checked."""
+    yield ok(f"mail comes to {config.mail.reply_domain}, data is in {config.gateway.data_dir.absolute()}")
+    domain = config.mail.reply_domain
+    if f".{domain}".endswith(_LOCAL_DOMAINS):
+        yield warning(
+            f"{domain} is for trying out, nobody can answer to it: set mail.reply_domain to a domain of yours"
+        )
+    if config.from_address.rpartition("@")[2].lower() != domain:
+        yield warning(
+            f"mail.from_address is not in {domain}: answers of programs that ignore Reply-To do not come here"
+        )
+    if config.support.address.rpartition("@")[2].lower() == domain:
+        yield failed("support.address is in this gateway's own domain: give the address of a person")
+
+
+def check_disk(config: "Config") -> Iterator[Finding]:
+    """Free space and the kind of file system."""
+    import shutil
+
+    folder = _existing(config.gateway.data_dir)
+    free, floor = shutil.disk_usage(folder).free, config.gateway.free_space_floor
+    room = f"{free // 1024**2} MiB are free at {folder}"
+    if free < floor:
+        yield failed(f"{room}, no mail is taken below {floor // 1024**2} MiB: make room")
+    elif free < 4 * floor:
+        yield warning(f"{room}, no mail is taken below {floor // 1024**2} MiB: make room soon")
+    else:
+        yield ok(room)
+    kind = file_system(_existing(_path(config.database_url)))
+    if kind in _NETWORK_FILE_SYSTEMS:
+        yield failed(f"the database is on {kind}, where SQLite loses data: put gateway.data_dir on a local disk")
+
+
+def _path(sqlite_url: str) -> Path:
+    return Path(urlsplit(sqlite_url).path[1:])
+
+
+def _existing(path: Path) -> Path:
+    """The path itself, or the nearest folder above it that is there."""
+    path = path.absolute()
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def file_system(path: Path, mounts: Path = _MOUNTS) -> str:
+    """The type of the file system that holds a path, "" where the system does not tell. mounts: as in proc(5)."""
+    if not mounts.exists():
+        return ""
+    where, kind = "", ""
+    for entry in mounts.read_text(errors="replace").splitlines():
+        _, point, fs_type, *_ = entry.split(" ")
+        point = point.replace("\\040", " ")
+        if path.resolve().is_relative_to(point) and len(point) >= len(where):
+            where, kind = point, fs_type
+    return kind
+
+
+def check_database(config: "Config") -> Iterator[Finding]:
+    """Schema, safety of commits, and that it takes changes."""
+    from gateway.app import open_store
+    from store.database import sql
+
+    if not _path(config.database_url).exists():
+        yield warning(f"there is none at {_path(config.database_url)} yet: the first `casegate run` makes it")
+        return
+    database, _ = open_store(config, migrate=False)
+    try:
+        database.write(lambda: None)
+        synchronous, journal = (sql(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode"))
+    finally:
+        database.close()
+    if synchronous < 2 or journal != "wal":
+        yield failed(f"commits are not safe (synchronous {synchronous}, journal {journal}): use a local disk")
+    else:
+        yield ok("the schema is up to date, changes are taken and synced")
+
+
+def check_mail(config: "Config") -> Iterator[Finding]:
+    """Mail that waits too long."""
+    from gateway.app import STUCK_INBOX, STUCK_OUTBOX, open_store
+    from store import inbox, outbox
+
+    if not _path(config.database_url).exists():
+        return
+    database, _ = open_store(config, migrate=False)
+    try:
+        oldest = ((inbox.oldest_waiting(), STUCK_INBOX, "inbox"), (outbox.oldest_waiting(), STUCK_OUTBOX, "outbox"))
+        given_up = len(outbox.failed_ids())
+    finally:
+        database.close()
+    stuck = [f"casegate {box} list" for since, limit, box in oldest if since is not None and utc_now() - since > limit]
+    if stuck:
+        yield warning(f"mail waits longer than it should: is the gateway running? See {' and '.join(stuck)}")
+    if given_up:
+        yield warning(f"{given_up} mails could not be sent: see casegate outbox list --state failed")
+    if not stuck and not given_up:
+        yield ok("none waits too long")
+
+
+def check_keys(config: "Config") -> Iterator[Finding]:
+    """Keys of reply addresses and secrets of hooks."""
+    from gateway import keys
+    from gateway.app import open_store
+    from store import credentials
+
+    if not _path(config.database_url).exists():
+        yield ok("given in the settings, or made by the first `casegate run`")
+        return
+    database, _ = open_store(config, migrate=False)
+    try:
+        unused = not credentials.has_participants() and not credentials.key_fingerprints()
+        secrets = keys.load(config, None, may_make=False, now=utc_now())
+    except Invalid:
+        if not unused:
+            raise
+        yield warning("not made yet: the first `casegate run` does it")
+    else:
+        loaded = ", ".join(str(key_id) for key_id in secrets.keyring.secrets)
+        yield ok(f"loaded: {loaded}; new reply addresses are signed with {secrets.keyring.current}")
+    finally:
+        database.close()
+
+
+def check_queue(config: "Config") -> Iterator[Finding]:
+    """The queue of wakes."""
+    from tasks.queue import make_queue
+
+    path = _path(config.queue_url)
+    if not path.exists():
+        yield ok(f"made at {path} when it is needed")
+        return
+    yield ok(f"{make_queue(config.queue_url).storage.queue_size()} wakes wait at {path}")
+
+
+def check_relays(config: "Config") -> Iterator[Finding]:
+    """Every relay: greeting, encryption, sign-in."""
+    from gateway.outbound.relay import Outcome, Relay
+
+    for place, section in enumerate(config.relay):
+        relay = Relay(section.url.get_secret_value(), local_hostname=config.mail.reply_domain, timeout=RELAY_TIMEOUT)
+        answer = asyncio.run(relay.probe())
+        if answer.outcome is Outcome.SENT:
+            yield ok(str(answer))
+        else:
+            yield failed(f"{answer}: see relay.{place}.url in the settings, and the relay's own log")
+
+
+def check_templates(config: "Config") -> Iterator[Finding]:
+    """Every mail, rendered with sample data."""
+    from gateway.rendering import Renderer
+
+    problems = Renderer().check()
+    if problems:
+        raise Invalid(tuple(problems))
+    yield ok("every mail can be rendered")
+
+
+CHECKS: "dict[str, Callable[[Config], Iterator[Finding]]]" = {
+    "config": check_config,
+    "disk": check_disk,
+    "database": check_database,
+    "mail": check_mail,
+    "keys": check_keys,
+    "queue": check_queue,
+    "relay": check_relays,
+    "templates": check_templates,
+}
+
+
+def dns_records(config: "Config") -> str:
+    """The records that let mail for the reply domain in (MX) and ours out (SPF, RFC 7208), as text with remarks."""
+    domain, host = config.mail.reply_domain, _public_host(config)
+    relays = dict.fromkeys(urlsplit(relay.url.get_secret_value()).hostname or "" for relay in config.relay)
+    senders = " ".join(f"a:{name}" for name in relays if not _is_local(name))
+    spf = f"v=spf1 mx {senders} -all".replace("  ", " ")
+    return "\n".join(
+        (
+            "DNS records to add:",
+            f"  {domain}.  MX   10 {host}.",
+            f'  {domain}.  TXT  "{spf}"',
+            f"{host} is the mail server that hands mail to {config.smtp.listen}. If your relay's operator names an",
+            "`include:` for SPF, it stands there instead of `a:`.",
+        )
+    )
+
+
+def _public_host(config: "Config") -> str:
+    """The name under which others reach this machine."""
+    name = urlsplit(config.gateway.public_url).hostname or ""
+    return socket.getfqdn() if _is_local(name) else name
+
+
+def _is_local(name: str) -> bool:
+    """Whether a host name or address means nothing to others."""
+    try:
+        return not ip_address(name).is_global
+    except ValueError:
+        return "." not in name

@@ -1,0 +1,187 @@
+"""Stores, the people who work for them, and the tokens of their programs."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli import values
+from gateway.cli.installation import ConfigFile, opened, settings, utc_now
+from gateway.cli.output import columns, moment
+from gateway.errors import Conflict, Invalid, Problem
+
+commands = typer.Typer()
+store = typer.Typer(help="Stores: add, set, list.", no_args_is_help=True)
+member = typer.Typer(help="People who are mailed about a store's cases: add, remove, list.", no_args_is_help=True)
+token = typer.Typer(help="API tokens of a store's programs: create, list, revoke.", no_args_is_help=True)
+commands.add_typer(store, name="store")
+commands.add_typer(member, name="member")
+commands.add_typer(token, name="token")
+
+StoreId = Annotated[str, typer.Argument(metavar="STORE", help="Id of the store (shp_…).")]
+_SETTINGS = ("name",)  # what `store set` knows
+
+
+# Stores
+
+
+@store.command("add")
+def add_store(
+    name: Annotated[str, typer.Option(help="As people read it in mails.")],
+    store_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="The platform's id of the store (shp_…); else one is made.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Add a store. Prints its id."""
+    from gateway.cases.model import Store
+    from store import parties
+    from store.identifiers import new_id
+
+    now = utc_now()
+    new = Store(new_id("shp", now) if store_id is None else values.store_id(store_id), values.name(name), now)
+    with opened(settings(config)) as (database, _):
+        if not database.write(lambda: parties.add_store(new)):
+            raise Conflict(f"There is a store {new.id} already; change it with `casegate store set`")
+    typer.echo(new.id)
+
+
+@store.command("set")
+def set_store(
+    store_id: StoreId,
+    settings_: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…", help="name=NEW")],
+    config: ConfigFile = None,
+) -> None:
+    """Change settings of a store."""
+    from store import parties
+
+    changes = _changes(settings_)
+    with opened(settings(config)) as (database, _):
+        database.write(lambda: parties.rename_store(store_id, changes["name"]))
+
+
+def _changes(pairs: list[str]) -> dict[str, str]:
+    """The settings in `KEY=VALUE` words. Raises Invalid with every wrong one."""
+    changes, problems = {}, []
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            problems.append(Problem(pair, "write KEY=VALUE"))
+        elif key not in _SETTINGS:
+            problems.append(Problem(key, f"there is no such setting; known here: {', '.join(_SETTINGS)}"))
+        else:
+            try:
+                changes[key] = values.name(value, key)
+            except Invalid as error:
+                problems += error.problems
+    if problems:
+        raise Invalid(tuple(problems))
+    return changes
+
+
+@store.command("list")
+def list_stores(config: ConfigFile = None) -> None:
+    """Show all stores."""
+    from store import parties
+
+    with opened(settings(config)):
+        columns("ID", "ADDED", "NAME", rows=[(s.id, moment(s.created_at), s.name) for s in parties.stores()])
+
+
+# Members
+
+
+@member.command("add")
+def add_member(
+    store_id: StoreId,
+    address: Annotated[str, typer.Argument(help="Where the person is mailed.")],
+    name: Annotated[str, typer.Option(help="As customers read it; without one they read the store's name.")] = "",
+    config: ConfigFile = None,
+) -> None:
+    """Add a person to a store, or take one back. Prints the person's id."""
+    from store import parties
+
+    loaded = settings(config)
+    email, called = values.person_address(address, loaded), values.name(name) if name else ""
+    with opened(loaded) as (database, _):
+        known = _known_address(store_id, email)
+        person = database.write(lambda: parties.add_member(store_id, known, called, utc_now()))
+    typer.echo(person.id)
+
+
+@member.command("remove")
+def remove_member(
+    store_id: StoreId,
+    address: Annotated[str, typer.Argument(help="The address of the person.")],
+    config: ConfigFile = None,
+) -> None:
+    """Take a person out of a store: from now on his reply addresses post nothing."""
+    from store import parties
+
+    with opened(settings(config)) as (database, _):
+        known = _known_address(store_id, address)
+        database.write(lambda: parties.remove_member(store_id, known))
+
+
+def _known_address(store_id: str, address: str) -> str:
+    """An address as the store has it: nobody is two people because of a capital letter."""
+    from store import parties
+
+    return next((m.email for m in parties.members(store_id) if m.email.lower() == address.lower()), address)
+
+
+@member.command("list")
+def list_members(store_id: StoreId, config: ConfigFile = None) -> None:
+    """Show the people of a store."""
+    from store import parties
+
+    with opened(settings(config)):
+        parties.get_store(store_id)
+        columns("ID", "ADDRESS", "NAME", rows=[(m.id, m.email, m.name) for m in parties.members(store_id)])
+
+
+# Tokens
+
+
+@token.command("create")
+def create_token(
+    store_id: Annotated[str, typer.Option("--store", metavar="STORE", help="Id of the store (shp_…).")],
+    scope: Annotated[list[str], typer.Option(help="CASES_READ or CASES_WRITE; may be given twice.")],
+    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    config: ConfigFile = None,
+) -> None:
+    """Make an API token. Prints its secret, which is shown only now."""
+    from store import credentials
+
+    scopes = frozenset(values.one_of(credentials.SCOPES, word, "--scope") for word in scope)
+    called = values.name(name) if name else ""
+    with opened(settings(config)) as (database, _):
+        secret = database.write(lambda: credentials.create_token(store_id, called, scopes, utc_now()))
+    typer.echo(secret)
+
+
+@token.command("list")
+def list_tokens(
+    store_id: Annotated[str | None, typer.Option("--store", metavar="STORE", help="Of this store only.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Show all tokens; their secrets are not kept."""
+    from store import credentials
+
+    with opened(settings(config)):
+        rows = [
+            (t.id, t.store_id, " ".join(sorted(t.scopes)), moment(t.created_at), moment(t.revoked_at), t.name)
+            for t in credentials.tokens(store_id)
+        ]
+    columns("ID", "STORE", "SCOPES", "MADE", "REVOKED", "NAME", rows=rows)
+
+
+@token.command("revoke")
+def revoke_token(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the token (stk_…).")],
+    config: ConfigFile = None,
+) -> None:
+    """Make a token worthless at once."""
+    from store import credentials
+
+    with opened(settings(config)) as (database, _):
+        database.write(lambda: credentials.revoke_token(token_id, utc_now()))

@@ -1,0 +1,54 @@
+"""Values that people type, checked by the same rules as those that the platform sends."""
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import Invalid, Problem
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+
+_STORE_ID = re.compile(r"shp_[A-Za-z0-9_-]{8,44}")  # CONTRACT §1: 12 to 48 characters in all
+
+
+def store_id(text: str) -> str:
+    """The id of a store that is to be made. Raises Invalid."""
+    if not _STORE_ID.fullmatch(text):
+        raise Invalid((Problem("ID", "write shp_ and 24 letters and digits, or leave it out to have one made"),))
+    return text
+
+
+def name(text: str, field: str = "--name") -> str:
+    """The name of a store, a person or a token: one line of at most 200 characters. Raises Invalid."""
+    from gateway.web.hooks import Line
+
+    return _checked(Line, text, Problem(field, "must be one line of 1 to 200 characters"))
+
+
+def person_address(text: str, config: "Config") -> str:
+    """The address of a person. Raises Invalid, also for our own domain: we would write to ourselves (rule 24)."""
+    from gateway.web.hooks import Email
+
+    address = _checked(Email, text, Problem("ADDRESS", "must be an e-mail address such as ada@example.org"))
+    domain = address.rpartition("@")[2].lower()
+    if domain == config.mail.reply_domain:
+        raise Invalid((Problem("ADDRESS", f"{domain} is this gateway's own domain; give a person's address"),))
+    return address
+
+
+def one_of(known: Collection[str], text: str, field: str) -> str:
+    """One of some words, in any case. Raises Invalid with all of them."""
+    for word in known:
+        if text.lower() == word.lower():
+            return str(word)
+    raise Invalid((Problem(field, f"there is no {text}; known here: {', '.join(known)}"),))
+
+
+def _checked(kind: Any, text: str, problem: Problem) -> str:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return str(TypeAdapter(kind).validate_python(text))
+    except ValidationError as error:
+        raise Invalid((problem,)) from error

@@ -1,0 +1,127 @@
+"""Stores, members and tokens on the command line."""
+
+import re
+
+import pytest
+
+from store import credentials
+from tests.cli.installation import STORE, Installation
+
+
+@pytest.fixture
+def store(installation: Installation) -> Installation:
+    assert installation.casegate("migrate").lines == ["applied 0001_initial"]
+    assert installation.casegate("store", "add", STORE, "--name", "Blue Kettle").out == f"{STORE}\n"
+    return installation
+
+
+def test_a_schema_that_is_up_to_date_stays(store: Installation) -> None:
+    assert store.casegate("migrate").out == "the schema is up to date\n"
+
+
+def test_an_id_is_made_when_none_is_given(store: Installation) -> None:
+    made = store.casegate("store", "add", "--name", "Red Teapot").out
+    assert re.fullmatch(r"shp_[a-z0-9]{24}\n", made)
+    assert f"{made.strip()} " in store.casegate("store", "list").out
+
+
+@pytest.mark.parametrize("wrong", ["cus_aaaaaaaaaaaaaaaaaaaaaaaa", "shp_short", "shp_" + "a" * 45, "shp_aaaa aaaaaaaa"])
+def test_an_id_that_the_platform_would_not_know_is_refused(store: Installation, wrong: str) -> None:
+    done = store.casegate("store", "add", wrong, "--name", "Red Teapot")
+    assert (done.status, done.out) == (65, "")
+    assert done.err.startswith("ID: write shp_")
+
+
+def test_a_store_is_added_once(store: Installation) -> None:
+    done = store.casegate("store", "add", STORE, "--name", "Another")
+    assert done.status == 65
+    assert "Blue Kettle" in store.casegate("store", "list").out
+
+
+def test_a_store_gets_another_name(store: Installation) -> None:
+    assert store.casegate("store", "set", STORE, "name=Red = Teapot").status == 0
+    assert "Red = Teapot" in store.casegate("store", "list").out
+
+
+def test_every_wrong_setting_is_told(store: Installation) -> None:
+    done = store.casegate("store", "set", STORE, "nmae=x", "name", "name=", "name=two\nlines")
+    assert done.status == 65
+    assert done.err.splitlines() == [
+        "nmae: there is no such setting; known here: name",
+        "name: write KEY=VALUE",
+        "name: must be one line of 1 to 200 characters",
+        "name: must be one line of 1 to 200 characters",
+    ]
+
+
+def test_what_is_not_there_is_said(store: Installation) -> None:
+    unknown = "shp_bbbbbbbbbbbbbbbbbbbbbbbb"
+    for words in (
+        ("store", "set", unknown, "name=x"),
+        ("member", "add", unknown, "grace@shop.example.org"),
+        ("member", "list", unknown),
+        ("member", "remove", STORE, "nobody@shop.example.org"),
+        ("token", "create", "--store", unknown, "--scope", "CASES_READ"),
+        ("token", "revoke", "stk_unknown"),
+    ):
+        done = store.casegate(*words)
+        assert (done.status, done.out) == (66, ""), words
+        assert done.err, words
+
+
+def test_a_person_comes_goes_and_comes_back(store: Installation) -> None:
+    first = store.casegate("member", "add", STORE, "grace@shop.example.org", "--name", "Grace").out
+    assert first.startswith("mbr_")
+    assert "grace@shop.example.org  Grace" in store.casegate("member", "list", STORE).out
+    assert store.casegate("member", "remove", STORE, "Grace@Shop.example.org").status == 0
+    assert "grace" not in store.casegate("member", "list", STORE).out
+    assert store.casegate("member", "add", STORE, "grace@shop.example.org").out == first
+
+
+def test_a_capital_letter_makes_no_second_person(store: Installation) -> None:
+    first = store.casegate("member", "add", STORE, "grace@shop.example.org").out
+    assert store.casegate("member", "add", STORE, "Grace@shop.example.org").out == first
+
+
+@pytest.mark.parametrize("address", ["grace", "grace@", "grace@shop.example.org, ada@example.org", "Grace <g@x.org>"])
+def test_what_is_no_address_is_refused(store: Installation, address: str) -> None:
+    done = store.casegate("member", "add", STORE, address)
+    assert done.status == 65
+    assert done.err == "ADDRESS: must be an e-mail address such as ada@example.org"
+
+
+def test_we_never_write_to_ourselves(store: Installation) -> None:
+    done = store.casegate("member", "add", STORE, "grace@Cases.Example.org")
+    assert done.status == 65
+    assert "own domain" in done.err
+
+
+def test_the_secret_of_a_token_is_printed_once_and_alone(store: Installation) -> None:
+    done = store.casegate("token", "create", "--store", STORE, "--scope", "CASES_READ", "--scope", "cases_write")
+    assert re.fullmatch(r"sk_[\w-]{43}\n", done.out)
+    secret = done.out.strip()
+    listed = store.casegate("token", "list").out
+    assert "CASES_READ CASES_WRITE" in listed
+    assert secret not in listed
+    with store.parts():
+        found = credentials.find_token(secret)
+    assert found is not None
+    assert found.scopes == {"CASES_READ", "CASES_WRITE"}
+
+
+def test_a_revoked_token_is_worth_nothing(store: Installation) -> None:
+    secret = store.casegate("token", "create", "--store", STORE, "--scope", "CASES_READ", "--name", "Robot").out.strip()
+    token_id = store.casegate("token", "list", "--store", STORE).lines[1].split()[0]
+    assert store.casegate("token", "revoke", token_id).status == 0
+    assert store.casegate("token", "revoke", token_id).status == 0
+    with store.parts():
+        assert credentials.find_token(secret) is None
+        (token,) = credentials.tokens()
+    assert token.revoked_at is not None
+    assert token.name == "Robot"
+
+
+def test_a_scope_that_does_not_exist_names_those_that_do(store: Installation) -> None:
+    done = store.casegate("token", "create", "--store", STORE, "--scope", "CASES_READ", "--scope", "ORDERS")
+    assert done.err == "--scope: there is no ORDERS; known here: CASES_READ, CASES_WRITE"
+    assert store.casegate("token", "list").lines[1:] == []

@@ -1,0 +1,107 @@
+"""The settings: where a value comes from, and that every mistake is told at once."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Config, document, load
+from gateway.errors import Invalid
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "settings.toml"
+
+
+def problems(file: Path) -> dict[str, str]:
+    with pytest.raises(Invalid) as caught:
+        load(file)
+    return {problem.field: problem.text for problem in caught.value.problems}
+
+
+def test_the_file_at_the_root_is_fresh() -> None:
+    assert (ROOT / "config.toml").read_text() == document(), "write it again: casegate config > config.toml"
+
+
+def test_the_documented_file_changes_nothing(file: Path) -> None:
+    file.write_text(document())
+    assert load(file).model_dump() == Config().model_dump()
+
+
+def test_every_default_in_the_document_can_be_taken_as_it_stands(file: Path) -> None:
+    lines = [line.removeprefix("# ") for line in document().splitlines()]
+    settings = [
+        line for line in lines if line.startswith("[") or (" = " in line and line.partition(" = ")[0].isidentifier())
+    ]
+    # A file that is not there has no spelling in TOML.
+    file.write_text("\n".join(line for line in settings if not line.startswith(("tls_cert", "tls_key"))))
+    assert load(file).model_dump() == Config().model_dump()
+
+
+def test_every_key_is_documented() -> None:
+    for name, info in Config.model_fields.items():
+        default = info.default[0] if isinstance(info.default, tuple) else info.default
+        assert type(default).__doc__, name
+        for key, field in type(default).model_fields.items():
+            assert field.description, f"{name}.{key}"
+
+
+def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text('[mail]\nreply_domain = "file.example.org"\nfrom_name = "File"\n')
+    monkeypatch.setenv("CASEGATE_MAIL__REPLY_DOMAIN", "Environment.example.org.")
+    monkeypatch.setenv("CASEGATE_RELAY", '[{"url": "smtps://user:pa55word@relay.example.org"}]')
+    config = load(file)
+    assert config.mail.reply_domain == "environment.example.org"
+    assert config.mail.from_name == "File"
+    assert config.relay[0].url.get_secret_value() == "smtps://user:pa55word@relay.example.org"
+    assert "pa55word" not in repr(config)
+
+
+def test_five_mistakes_are_five_problems(file: Path) -> None:
+    file.write_text(
+        '[gateway]\npublic_url = "cases.example.org"\n[http]\nlisten = "8080"\n'
+        '[smtp]\nmax_size = 10\n[mail]\nrepy_domain = "cases.example.org"\n[tokens]\nkeys = ["1:c2hvcnQ="]\n'
+    )
+    found = problems(file)
+    assert found.keys() == {"gateway.public_url", "http.listen", "smtp.max_size", "mail.repy_domain", "tokens.keys.0"}
+    assert found["mail.repy_domain"] == "there is no such key; did you mean reply_domain?"
+    assert "127.0.0.1:2525" in found["http.listen"]
+
+
+def test_a_key_like_no_other_names_those_that_exist(file: Path) -> None:
+    file.write_text("[cases]\nzzz = 1\n")
+    assert problems(file) == {"cases.zzz": "there is no such key; known here: auto_close_days, warn_days"}
+
+
+def test_a_section_that_does_not_exist(file: Path) -> None:
+    file.write_text("[hook]\nx = 1\n")
+    assert problems(file) == {"hook": "there is no such key; did you mean hooks?"}
+
+
+@pytest.mark.parametrize("url", ["relay.example.org", "http://relay.example.org", "smtp://"])
+def test_a_relay_has_a_scheme_and_a_host(file: Path, url: str) -> None:
+    file.write_text(f'[[relay]]\nurl = "{url}"\n')
+    assert problems(file).keys() == {"relay.0.url"}
+
+
+def test_a_file_that_is_not_there_or_no_toml(file: Path) -> None:
+    assert "does not exist" in problems(file)[""]
+    file.write_text("reply_domain: cases.example.org")
+    assert "not valid TOML" in problems(file)[""]
+
+
+def test_a_list_in_the_environment_that_is_no_json(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    file.touch()
+    monkeypatch.setenv("CASEGATE_RELAY", "smtp://relay.example.org")
+    assert "JSON" in problems(file)[""]
+
+
+def test_what_is_left_out_is_derived(file: Path, tmp_path: Path) -> None:
+    file.write_text(f'[gateway]\ndata_dir = "{tmp_path}"\n[mail]\nreply_domain = "cases.example.org"\n')
+    config = load(file)
+    assert config.database_url == f"sqlite:///{tmp_path}/casegate.db"
+    assert config.queue_url == f"sqlite:///{tmp_path}/queue.db"
+    assert config.files_dir == tmp_path / "files"
+    assert config.from_address == "cases@cases.example.org"
