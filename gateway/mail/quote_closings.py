@@ -13,7 +13,7 @@ _CHARACTERS: Final = 1000
 _PARTS: Final = 6  # signature, notice, footer, … one below the other
 _PARAGRAPH: Final = 40  # lines of a paragraph
 _PARAGRAPHS: Final = 8  # from the end, that are asked whether they are notices
-_POSTSCRIPT = re.compile(r"(?:p\.? ?[sd]|n\.? ?b)(?:[.:]|\.? )", re.I)
+_GOES_ON = re.compile(r"^(?:p\.? ?[sd]|n\.? ?b)(?:[.:]|\.? )|[?？]$", re.I)  # a postscript, a question
 _DELIMITER = re.compile(r"--$|—$|–$")
 
 
@@ -40,10 +40,16 @@ def _without_tail(lines: Sequence[str], start: int, end: int) -> int:
         line = lines[end - 1]
         if is_mobile_footer(line):
             footer = True
-        elif line and not is_rule(line) and not (footer and names_device(line)):
+        elif line and not is_rule(line) and not (footer and _is_odd_footer(lines, start, end - 1)):
             break
         end -= 1
     return end
+
+
+def _is_odd_footer(lines: Sequence[str], start: int, at: int) -> bool:
+    """Whether a line above a mobile footer names a device too, and stands below another footer."""
+    above = next((line for line in reversed(lines[max(start, at - 3) : at]) if line), "")
+    return names_device(lines[at]) and is_mobile_footer(above)
 
 
 def _signature(lines: Sequence[str], start: int, end: int) -> int:
@@ -55,7 +61,7 @@ def _signature(lines: Sequence[str], start: int, end: int) -> int:
             return index if _DELIMITER.match(line) or _reads_like_a_signature(tail) else end
         if line:
             tail.append(line)
-        if _POSTSCRIPT.match(line) or len(tail) > _LINES or len(line) > _LINE or sum(map(len, tail)) > _CHARACTERS:
+        if _GOES_ON.search(line) or len(tail) > _LINES or len(line) > _LINE or sum(map(len, tail)) > _CHARACTERS:
             break
     return end
 

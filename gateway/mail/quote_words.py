@@ -49,8 +49,8 @@ LANGUAGES: Final[dict[str, Language]] = {
         original="original message, original email, original e-mail, original mail,"
         "original appointment, reply message, reply above, replied message, message from",
         forwarded="forward",
-        mobile="sent from, sent via, sent with, sent using, sent wirelessly, sent by, sent on,"
-        "sent secure, get outlook, get bluemail, from my, download outlook",
+        mobile="sent from, sent via, sent with, sent using, sent wirelessly, sent on,"
+        "sent secure, get outlook, get bluemail, download outlook",
         legal="confidential, privileged | recipient, addressee, addressed, named above, solely for",
     ),
     "de": Language(
@@ -67,7 +67,7 @@ LANGUAGES: Final[dict[str, Language]] = {
         original="ursprüngliche nachricht, ursprüngliche mail, originalnachricht, original-nachricht,"
         "original nachricht, originalmail, original-mail, ursprünglicher termin, urspr",
         forwarded="weitergeleitet, weiterleit, anfang der weitergeleiteten",
-        mobile="gesendet von, gesendet mit, gesendet vom, gesendet über, von meinem, von meiner,"
+        mobile="gesendet von, gesendet mit, gesendet vom, gesendet über, "
         "versendet mit, versendet von, diese nachricht wurde von, diese mail wurde von, outlook für,"
         "holen sie sich outlook, laden sie outlook",
         legal="vertraulich | empfänger, adressat",
@@ -757,7 +757,7 @@ DEVICES: Final = tuple(
 FOOTER_STARTS: Final = tuple(
     _split(
         "yahoo mail:, sent with tuta, secured with tuta,"
-        "confidentiality notice, confidentiality note, disclaimer:, legal disclaimer,"
+        "confidentiality notice, confidentiality note, legal disclaimer,"
         "privileged and confidential, please consider the environment, think before you print,"
         "consider the environment before, virus-free, no virus found in this,"
         "this email has been checked for viruses, this e-mail has been checked for viruses,"

@@ -418,9 +418,10 @@ class _Scan:
                 break
             address = address or "@" in plain
             clock = clock or (kind == "date" and shapes.evidence(plain).clock)
-        named = len(kinds - {"other"})
         if "from" in kinds:
-            return end if named >= 2 and (address or (named >= 3 and ("subject" in kinds or clock))) else 0
+            # "From: … To: …" alone people write themselves, about parcels and about address books.
+            enough = len(kinds - {"other"}) >= 3 and ("subject" in kinds or clock)
+            return end if enough or (address and bool({"date", "subject"} & kinds)) else 0
         return end if {"date", "to"} <= kinds and clock and address else 0
 
     def _foreign_headers(self, at: int, *, ruled: bool) -> int:

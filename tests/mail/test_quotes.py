@@ -166,6 +166,10 @@ def test_a_closing_is_cut(tail: str) -> None:
     assert (reply.new, reply.quoted, reply.how) == ("Please send a new lid.\n\nThanks\nAnn", tail, "closing")
 
 
+def test_a_device_that_one_writes_about_is_no_footer() -> None:
+    assert new("Which app?\n\nMy phone is a Samsung\n\nSent from my iPhone") == "Which app?\n\nMy phone is a Samsung"
+
+
 def test_a_postscript_below_a_signature_stays() -> None:
     text = "Please send a new lid.\n\n-- \nAnn\n\nP.S. It has to be blue."
     assert "It has to be blue." in new(text)
