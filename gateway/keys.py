@@ -37,7 +37,8 @@ def load(config: Config, database: Database | None, *, may_make: bool, now: date
     may_make: this is `run`.
     """
     folder = config.gateway.data_dir / "secrets"
-    make = may_make and not credentials.has_participants()
+    used = credentials.has_participants()
+    make = may_make and not used
     key_lines = tuple(key.get_secret_value() for key in config.tokens.keys) or _lines(folder / _KEYS_FILE)
     if not key_lines:
         key_lines = _made(
@@ -45,7 +46,9 @@ def load(config: Config, database: Database | None, *, may_make: bool, now: date
             folder / _KEYS_FILE,
             "1:" + base64.b64encode(os.urandom(SECRET_BYTES)).decode(),
             "tokens.keys",
-            "there is no key to sign reply addresses with, but mails were sent with one: restore it here or in",
+            "there is no key to sign reply addresses with, "
+            + ("but mails were sent with one: restore it" if used else "start `casegate run` once, or set one")
+            + " here or in",
         )
     hook_secrets = tuple(secret.get_secret_value() for secret in config.hooks.secrets) or _lines(folder / _HOOKS_FILE)
     if not hook_secrets:

@@ -291,9 +291,9 @@ def dns_records(config: "Config") -> str:
 
 
 def _public_host(config: "Config") -> str:
-    """The name under which others reach this machine."""
-    name = urlsplit(config.gateway.public_url).hostname or ""
-    return socket.getfqdn() if _is_local(name) else name
+    """The name under which others reach this machine, as far as it can be told from here."""
+    names = (urlsplit(config.gateway.public_url).hostname or "", socket.getfqdn())
+    return next((name for name in names if not _is_local(name)), "YOUR-MAIL-SERVER")
 
 
 def _is_local(name: str) -> bool:

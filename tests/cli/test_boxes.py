@@ -1,7 +1,13 @@
 """What became of mail, and repairing it, on the command line."""
 
+import threading
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from gateway.errors import Conflict
+from store import cases
+from store.database import sql
 from tests.cli.installation import CUSTOMER_ADDRESS, MERCHANT_ADDRESS, NOW, Installation, Mailbox, OpenedCase
 
 STRANGER = "somebody@else.example.net"
@@ -103,15 +109,32 @@ def test_a_released_mail_is_posted_once_and_marked(installation: Installation, c
     assert row["id"] == held
     templates = [row["template"] for row in installation.casegate("outbox", "list", "--json").json()]
     assert templates.count("message_to_customer") == 1
+    with installation.parts():
+        (posted,) = (m for m in cases.messages(case.id, page=1, limit=9).items if m.body == "We send a new lid.")
+    assert posted.via == STRANGER
+
+
+def test_two_who_release_at_once_post_once(installation: Installation, case: OpenedCase, held: int) -> None:
+    ended: list[str] = []
+    together = threading.Barrier(4)
+
+    def release() -> None:
+        together.wait()
+        try:
+            ended.append(parts.processor.release(held)[0].outcome)
+        except Conflict:
+            ended.append("conflict")
+
     with installation.parts() as parts:
-        shown = parts.database.write(lambda: _via(case))
-    assert shown == STRANGER
-
-
-def _via(case: OpenedCase) -> str:
-    from store import cases
-
-    return next(m.via for m in cases.messages(case.id, page=1, limit=9).items if m.body == "We send a new lid.")
+        threads = [threading.Thread(target=release) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(ended) == 4
+    assert "posted" in ended
+    assert set(ended) <= {"posted", "conflict"}
+    assert installation.bodies(case).count("We send a new lid.") == 1
 
 
 def test_a_replay_after_a_release_posts_nothing(installation: Installation, case: OpenedCase, held: int) -> None:
@@ -158,8 +181,6 @@ def test_outgoing_mails_are_listed_and_shown(installation: Installation, case: O
 
 
 def test_mails_that_failed_are_sent_when_asked(installation: Installation, case: OpenedCase, mailbox: Mailbox) -> None:
-    from store.database import sql
-
     with installation.parts() as parts:
         parts.database.write(lambda: sql("UPDATE outbox SET state = 'failed', answer = '550 no'"))
     assert installation.casegate("outbox", "list", "--state", "queued", "--json").json() == []
@@ -182,6 +203,18 @@ def test_what_is_due_as_of_a_time_is_listed_only(installation: Installation, cas
     assert [row["id"] for row in late["inbox"]] == [inbox_id]
     assert [row["state"] for row in late["outbox"]] == ["queued", "queued"]
     assert installation.bodies(case) == ["The kettle came without its lid."]
+
+
+def test_a_mail_waits_for_those_of_its_sender_before_it(installation: Installation, case: OpenedCase) -> None:
+    first, second = (installation.deliver(case.customer, CUSTOMER_ADDRESS) for _ in range(2))
+    other = installation.deliver(case.merchant, MERCHANT_ADDRESS)
+    with installation.parts() as parts:
+        parts.database.write(lambda: sql("UPDATE inbox SET due_at = due_at + 3600000 WHERE id = ?", (first,)))
+    sweep = ("sweep", "--dry-run", "--json", "--as-of")
+    soon = installation.casegate(*sweep, (datetime.now(UTC) + timedelta(minutes=1)).isoformat()).json()
+    assert [row["id"] for row in soon["inbox"]] == [other]
+    late = installation.casegate(*sweep, (datetime.now(UTC) + timedelta(hours=2)).isoformat()).json()
+    assert sorted(row["id"] for row in late["inbox"]) == [first, second, other]
 
 
 def test_a_sweep_processes_and_sends_what_is_due_then(

@@ -1,6 +1,8 @@
 """The gateway as a user starts it: a process of its own, administered while it runs."""
 
 import json
+import os
+import pty
 import signal
 import smtplib
 import subprocess
@@ -77,6 +79,26 @@ def test_run_takes_mail_by_smtp_and_pipe_is_administered_meanwhile_and_ends_well
     assert installation.bodies(case)[1:][::2] == ["By SMTP", "By pipe"]
 
 
+def test_on_a_terminal_it_says_where_it_listens_and_what_to_do_next(installation: Installation, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "gateway", "run", "--config", str(installation.file)]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.DEVNULL)
+    try:
+        told = ""
+        while "Ctrl-C" not in told:
+            told += os.read(ours, 4_096).decode()
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+        os.close(theirs)
+    assert "Casegate is running." in told
+    assert "127.0.0.1:" in told
+    assert "casegate store add" in told
+
+
 def test_a_role_of_its_own_makes_no_secrets(installation: Installation, tmp_path: Path) -> None:
     settings = ("--config", str(installation.file))
     assert b"casegate migrate" in casegate(tmp_path, "worker", *settings).stderr
@@ -84,6 +106,7 @@ def test_a_role_of_its_own_makes_no_secrets(installation: Installation, tmp_path
     done = casegate(tmp_path, "smtp", *settings)
     assert done.returncode == 65
     assert b"tokens.keys: " in done.stderr
+    assert b"start `casegate run` once" in done.stderr
     with installation.parts():
         pass  # the first run
     with started("smtp", *settings, folder=tmp_path) as (process, told):
