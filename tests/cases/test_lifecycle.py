@@ -1,0 +1,193 @@
+"""The law about statuses, pair by pair, written out by hand from DESIGN §2 and CONTRACT §5.4 and §5.5."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.cases.lifecycle import LAW, Act, decide, reply_act
+from gateway.cases.model import Case, Priority, Role, Status
+from gateway.errors import NotAllowed
+
+OPEN, MERCHANT, CUSTOMER, CLOSED = (
+    Status.OPEN,
+    Status.AWAITING_MERCHANT,
+    Status.AWAITING_CUSTOMER,
+    Status.CLOSED,
+)
+BEFORE = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+NOW = BEFORE + timedelta(hours=3)
+
+REOPEN_FIRST = "Cannot send messages on a closed case — reopen it first"
+ONLY_CLOSED = "Only closed cases can be reopened"
+NOT_IDLE = "Only a case that waits for its customer can get idle"
+
+# Who acts, what he does, in which status; then the status after it and the trail text (None: no trail message).
+ALLOWED: list[tuple[Role, Act, Status, Status, str | None]] = [
+    (Role.CUSTOMER, Act.CUSTOMER_REPLIES, OPEN, MERCHANT, "Case is now awaiting the merchant"),
+    (Role.CUSTOMER, Act.CUSTOMER_REPLIES, MERCHANT, MERCHANT, None),
+    (Role.CUSTOMER, Act.CUSTOMER_REPLIES, CUSTOMER, MERCHANT, "Case is now awaiting the merchant"),
+    (Role.CUSTOMER, Act.CUSTOMER_REPLIES, CLOSED, MERCHANT, "Case reopened by the customer, now awaiting the merchant"),
+    (Role.MERCHANT, Act.MERCHANT_REPLIES, OPEN, CUSTOMER, "Case is now awaiting the customer"),
+    (Role.MERCHANT, Act.MERCHANT_REPLIES, MERCHANT, CUSTOMER, "Case is now awaiting the customer"),
+    (Role.MERCHANT, Act.MERCHANT_REPLIES, CUSTOMER, CUSTOMER, None),
+    (Role.MERCHANT, Act.MERCHANT_REPLIES_BY_MAIL, OPEN, CUSTOMER, "Case is now awaiting the customer"),
+    (Role.MERCHANT, Act.MERCHANT_REPLIES_BY_MAIL, MERCHANT, CUSTOMER, "Case is now awaiting the customer"),
+    (Role.MERCHANT, Act.MERCHANT_REPLIES_BY_MAIL, CUSTOMER, CUSTOMER, None),
+    (
+        Role.MERCHANT, Act.MERCHANT_REPLIES_BY_MAIL, CLOSED, CUSTOMER,
+        "Case reopened by the merchant, now awaiting the customer",
+    ),
+    (Role.SUPPORT, Act.SUPPORT_REPLIES, OPEN, OPEN, None),
+    (Role.SUPPORT, Act.SUPPORT_REPLIES, MERCHANT, OPEN, "Case is now open"),
+    (Role.SUPPORT, Act.SUPPORT_REPLIES, CUSTOMER, OPEN, "Case is now open"),
+    (Role.SUPPORT, Act.SUPPORT_REPLIES, CLOSED, OPEN, "Case reopened by support, now open"),
+    (Role.MERCHANT, Act.CLOSE, OPEN, CLOSED, "Case closed by the merchant"),
+    (Role.CUSTOMER, Act.CLOSE, MERCHANT, CLOSED, "Case closed by the customer"),
+    (Role.SUPPORT, Act.CLOSE, CUSTOMER, CLOSED, "Case closed by support"),
+    (Role.MERCHANT, Act.REOPEN, CLOSED, OPEN, "Case reopened by the merchant, now open"),
+    (Role.MERCHANT, Act.AWAIT_CUSTOMER, OPEN, CUSTOMER, "Case is now awaiting the customer"),
+    (Role.MERCHANT, Act.AWAIT_CUSTOMER, MERCHANT, CUSTOMER, "Case is now awaiting the customer"),
+    (Role.MERCHANT, Act.AWAIT_CUSTOMER, CUSTOMER, CUSTOMER, None),
+    (Role.SYSTEM, Act.IDLE_CLOSE, CUSTOMER, CLOSED, "Case closed by the system"),
+]  # fmt: skip
+REFUSED: list[tuple[Role, Act, Status, str]] = [
+    (Role.MERCHANT, Act.MERCHANT_REPLIES, CLOSED, REOPEN_FIRST),
+    (Role.MERCHANT, Act.CLOSE, CLOSED, "Case is already closed"),
+    (Role.MERCHANT, Act.REOPEN, OPEN, ONLY_CLOSED),
+    (Role.MERCHANT, Act.REOPEN, MERCHANT, ONLY_CLOSED),
+    (Role.MERCHANT, Act.REOPEN, CUSTOMER, ONLY_CLOSED),
+    (Role.MERCHANT, Act.AWAIT_CUSTOMER, CLOSED, "Cannot set status on a closed case"),
+    (Role.SYSTEM, Act.IDLE_CLOSE, OPEN, NOT_IDLE),
+    (Role.SYSTEM, Act.IDLE_CLOSE, MERCHANT, NOT_IDLE),
+    (Role.SYSTEM, Act.IDLE_CLOSE, CLOSED, NOT_IDLE),
+]
+REPLIES = {Act.CUSTOMER_REPLIES, Act.MERCHANT_REPLIES, Act.MERCHANT_REPLIES_BY_MAIL, Act.SUPPORT_REPLIES}
+
+
+def a_case(status: Status, *, unread: int = 3) -> Case:
+    closed = status is CLOSED
+    return Case(
+        id="case_1", store_id="shp_1", customer_id="cus_1", order_id="ord_1", subject="The lid is missing",
+        status=status, priority=Priority.HIGH, escalated=True, unread_count=unread, last_message_at=BEFORE,
+        last_message_by=Role.SUPPORT, last_activity_at=BEFORE, closed_at=BEFORE if closed else None,
+        closed_by=Role.SYSTEM if closed else None, created_at=BEFORE, updated_at=BEFORE, version=7,
+    )  # fmt: skip
+
+
+def test_every_pair_of_status_and_act_is_listed_once() -> None:
+    listed = [(act, status) for _, act, status, *_ in (*ALLOWED, *REFUSED)]
+    assert sorted(listed) == sorted((act, status) for act in Act for status in Status)
+    assert {act: set(row) for act, row in LAW.items()} == {act: set(Status) for act in Act}
+
+
+@pytest.mark.parametrize(("by", "act", "status", "target", "trail"), ALLOWED)
+def test_an_act_moves_the_case(by: Role, act: Act, status: Status, target: Status, trail: str | None) -> None:
+    change = decide(a_case(status), act, by, NOW)
+    assert change.case.status is target
+    assert change.trail == trail
+    assert change.closed is (status is not CLOSED and target is CLOSED)
+    assert change.reopened is (status is CLOSED and target is not CLOSED)
+
+
+@pytest.mark.parametrize(("by", "act", "status", "text"), REFUSED)
+def test_an_act_that_the_law_forbids_says_why(by: Role, act: Act, status: Status, text: str) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        decide(a_case(status), act, by, NOW)
+    assert caught.value.text == text
+
+
+@pytest.mark.parametrize(("by", "act", "status", "target", "trail"), ALLOWED)
+def test_what_no_act_touches(by: Role, act: Act, status: Status, target: Status, trail: str | None) -> None:
+    before = a_case(status)
+    after = decide(before, act, by, NOW).case
+    assert after == replace(
+        before,
+        status=after.status,
+        unread_count=after.unread_count,
+        last_message_at=after.last_message_at,
+        last_message_by=after.last_message_by,
+        last_activity_at=after.last_activity_at,
+        closed_at=after.closed_at,
+        closed_by=after.closed_by,
+        updated_at=NOW,
+    )
+
+
+@pytest.mark.parametrize(("by", "act", "status", "target", "trail"), [row for row in ALLOWED if row[1] in REPLIES])
+def test_a_reply_moves_the_clocks(by: Role, act: Act, status: Status, target: Status, trail: str | None) -> None:
+    after = decide(a_case(status), act, by, NOW).case
+    assert (after.last_message_at, after.last_message_by, after.last_activity_at) == (NOW, by, NOW)
+
+
+@pytest.mark.parametrize(("by", "act", "status", "target", "trail"), [row for row in ALLOWED if row[1] not in REPLIES])
+def test_what_is_no_message_is_not_the_last_one(
+    by: Role, act: Act, status: Status, target: Status, trail: str | None
+) -> None:
+    """CONTRACT §5.5: a SYSTEM trail message does not move lastMessageAt; nor does it make anything unread."""
+    after = decide(a_case(status), act, by, NOW).case
+    assert (after.last_message_at, after.last_message_by, after.unread_count) == (BEFORE, Role.SUPPORT, 3)
+
+
+@pytest.mark.parametrize("act", [Act.REOPEN, Act.AWAIT_CUSTOMER])
+def test_a_new_turn_starts_the_idle_clock_anew(act: Act) -> None:
+    """Else a case that was reopened, or put to the customer, after a month would be idle at once."""
+    status = CLOSED if act is Act.REOPEN else OPEN
+    assert decide(a_case(status), act, Role.MERCHANT, NOW).case.last_activity_at == NOW
+
+
+def test_asking_for_the_turn_that_it_is_does_not_start_the_idle_clock_anew() -> None:
+    after = decide(a_case(CUSTOMER), Act.AWAIT_CUSTOMER, Role.MERCHANT, NOW).case
+    assert after.last_activity_at == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("role", "act", "unread"),
+    [
+        (Role.CUSTOMER, Act.CUSTOMER_REPLIES, 5),
+        (Role.SUPPORT, Act.SUPPORT_REPLIES, 5),
+        (Role.MERCHANT, Act.MERCHANT_REPLIES, 0),
+        (Role.MERCHANT, Act.MERCHANT_REPLIES_BY_MAIL, 0),
+    ],
+)
+def test_who_answers_has_read_and_what_others_write_is_unread(role: Role, act: Act, unread: int) -> None:
+    assert decide(a_case(OPEN, unread=3), act, role, NOW, messages=2).case.unread_count == unread
+
+
+@pytest.mark.parametrize(
+    ("act", "by", "status"),
+    [
+        (Act.CLOSE, Role.MERCHANT, OPEN),
+        (Act.CLOSE, Role.CUSTOMER, MERCHANT),
+        (Act.CLOSE, Role.SUPPORT, CUSTOMER),
+        (Act.IDLE_CLOSE, Role.SYSTEM, CUSTOMER),
+    ],
+)
+def test_a_closed_case_tells_who_closed_it_and_when(act: Act, by: Role, status: Status) -> None:
+    after = decide(a_case(status), act, by, NOW).case
+    assert (after.closed_at, after.closed_by) == (NOW, by)
+
+
+@pytest.mark.parametrize(
+    ("act", "by"),
+    [
+        (Act.CUSTOMER_REPLIES, Role.CUSTOMER),
+        (Act.MERCHANT_REPLIES_BY_MAIL, Role.MERCHANT),
+        (Act.SUPPORT_REPLIES, Role.SUPPORT),
+        (Act.REOPEN, Role.MERCHANT),
+    ],
+)
+def test_a_reopened_case_forgets_its_closure(act: Act, by: Role) -> None:
+    after = decide(a_case(CLOSED), act, by, NOW).case
+    assert (after.closed_at, after.closed_by) == (None, None)
+
+
+def test_which_act_a_reply_is() -> None:
+    assert {(role, mail): reply_act(role, by_mail=mail) for role in list(Role)[:3] for mail in (True, False)} == {
+        (Role.CUSTOMER, True): Act.CUSTOMER_REPLIES,
+        (Role.CUSTOMER, False): Act.CUSTOMER_REPLIES,
+        (Role.MERCHANT, True): Act.MERCHANT_REPLIES_BY_MAIL,
+        (Role.MERCHANT, False): Act.MERCHANT_REPLIES,
+        (Role.SUPPORT, True): Act.SUPPORT_REPLIES,
+        (Role.SUPPORT, False): Act.SUPPORT_REPLIES,
+    }
