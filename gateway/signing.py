@@ -92,7 +92,7 @@ class Keyring:
         if len(text) != TOKEN_CHARACTERS:
             raise Forged
         try:
-            raw = base64.b32decode(text.upper().encode("ascii"))
+            raw = base64.b32decode(text.encode("ascii"), casefold=True)
         except (binascii.Error, UnicodeEncodeError) as error:
             raise Forged from error
         body, mac, key_id = raw[:-MAC_BYTES], raw[-MAC_BYTES:], raw[0]
@@ -110,9 +110,9 @@ class Keyring:
 
     def is_message_id_for(self, message_id: str, participant_handle: bytes) -> bool:
         """Whether we made this Message-ID for a mail to that participant. Never raises."""
-        text = message_id.partition("@")[0].upper()
+        text = message_id.partition("@")[0]
         try:
-            raw = base64.b32decode((text + "=" * (-len(text) % 8)).encode("ascii"))
+            raw = base64.b32decode((text + "=" * (-len(text) % 8)).encode("ascii"), casefold=True)
         except (binascii.Error, UnicodeEncodeError):
             return False
         if len(raw) != 1 + HANDLE_BYTES + MAC_BYTES or raw[0] not in self.secrets:
