@@ -45,7 +45,7 @@ class Admission:
     def begin(self) -> None:
         """Called at MAIL. Raises StorageFull or StoreUnavailable while nothing can be kept."""
         if self.closed is not None:
-            raise self.closed
+            raise type(self.closed)(self.closed.text)  # a new one: raised again and again, one would collect tracebacks
 
     def admit(self, address: str) -> Recipient:
         """Called at RCPT with `local@domain`. The answer depends on signature and domain alone (HARDENING rule 11).
