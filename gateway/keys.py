@@ -37,7 +37,7 @@ def load(config: Config, database: Database | None, *, may_make: bool, now: date
     may_make: this is `run`.
     """
     folder = config.gateway.data_dir / "secrets"
-    used = credentials.has_participants()
+    used = credentials.has_participants() or bool(credentials.key_fingerprints())
     make = may_make and not used
     key_lines = tuple(key.get_secret_value() for key in config.tokens.keys) or _lines(folder / _KEYS_FILE)
     if not key_lines:
@@ -47,7 +47,7 @@ def load(config: Config, database: Database | None, *, may_make: bool, now: date
             "1:" + base64.b64encode(os.urandom(SECRET_BYTES)).decode(),
             "tokens.keys",
             "there is no key to sign reply addresses with, "
-            + ("but mails were sent with one: restore it" if used else "start `casegate run` once, or set one")
+            + ("but this database was used with one: restore it" if used else "start `casegate run` once, or set one")
             + " here or in",
         )
     hook_secrets = tuple(secret.get_secret_value() for secret in config.hooks.secrets) or _lines(folder / _HOOKS_FILE)
@@ -59,13 +59,34 @@ def load(config: Config, database: Database | None, *, may_make: bool, now: date
             "hooks.secrets",
             "there is no secret to check hook calls with: set it here or in",
         )
-    loaded = {int(key_id): base64.b64decode(text) for key_id, _, text in (line.partition(":") for line in key_lines)}
+    loaded = _parsed(key_lines)
     known = _check(loaded)
     new = loaded.keys() - known
     if new and database is not None:
         database.write(lambda: credentials.remember_keys({i: fingerprint(loaded[i]) for i in new}, now))
-    current = int(key_lines[-1].partition(":")[0])
-    return Secrets(Keyring(loaded, current), frozenset(loaded.keys() | known), hook_secrets)
+    return Secrets(Keyring(loaded, current=list(loaded)[-1]), frozenset(loaded.keys() | known), hook_secrets)
+
+
+def _parsed(lines: tuple[str, ...]) -> dict[int, bytes]:
+    """The keys of lines `id:base64`, in their order. Raises Invalid, which names places and never shows a key."""
+    loaded: dict[int, bytes] = {}
+    problems = []
+    for place, line in enumerate(lines, 1):
+        key_id, _, encoded = line.partition(":")
+        try:
+            number, secret = int(key_id), base64.b64decode(encoded, validate=True)
+        except ValueError:
+            number, secret = -1, b""
+        if not 0 <= number <= 255 or len(secret) < SECRET_BYTES:
+            text = f"key {place} is not id:base64, an id from 0 to 255 and at least {SECRET_BYTES} bytes"
+            problems.append(Problem("tokens.keys", text))
+        elif number in loaded:
+            problems.append(Problem("tokens.keys", f"key id {number} stands there twice; give each key its own id"))
+        else:
+            loaded[number] = secret
+    if problems:
+        raise Invalid(tuple(problems))
+    return loaded
 
 
 def _check(loaded: dict[int, bytes]) -> frozenset[int]:
@@ -92,12 +113,25 @@ def _made(make: bool, path: Path, line: str, field: str, trouble: str) -> tuple[
     if not make:
         raise Invalid((Problem(field, f"{trouble} {path}"),))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    new = path.with_suffix(".new")  # a crash must not leave half a secret under the name that the next start reads
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(line + "\n")
         file.flush()
         os.fsync(file.fileno())
+    new.rename(path)
+    for folder in (path.parent, path.parent.parent):
+        _sync_folder(folder)
     return (line,)
+
+
+def _sync_folder(folder: Path) -> None:
+    """After this the names in the folder survive a power cut, as the addresses signed with the key will."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _lines(path: Path) -> tuple[str, ...]:
