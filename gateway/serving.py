@@ -66,17 +66,30 @@ async def _serve(parts: Parts, role: Role, ready: Callable[[Listening], None]) -
         loop.call_soon_threadsafe(_end, ended, DISK_FAILED)
 
     parts.database.on_fatal = disk_failed
-    watch = loop.create_task(_watch(parts))
-    async with _workers(parts, role), _http(parts, role) as http, _smtp(parts, role) as smtp:
-        log.info("gateway.started", smtp=_place(smtp), http=_place(http), pid=os.getpid())
-        ready(Listening(smtp, http))
+    async with at_work(parts, role) as listening:
+        ready(listening)
         status = await ended
         log.info("gateway.stopping")
-        parts.stopping.set()
-    watch.cancel()
-    await asyncio.to_thread(_close, parts)
     log.info("gateway.stopped", status=status)
     return status
+
+
+@asynccontextmanager
+async def at_work(parts: Parts, role: Role) -> AsyncIterator[Listening]:
+    """Servers and workers in the running loop; afterwards they finish what is in hand, and `parts` are used up.
+
+    Raises Invalid when a port is in use.
+    """
+    await _look_at_disk(parts)
+    watch = asyncio.get_running_loop().create_task(_watch(parts))
+    try:
+        async with _workers(parts, role), _http(parts, role) as http, _smtp(parts, role) as smtp:
+            log.info("gateway.started", smtp=_place(smtp), http=_place(http), pid=os.getpid())
+            yield Listening(smtp, http)
+            parts.stopping.set()
+    finally:
+        watch.cancel()
+        await asyncio.to_thread(_close, parts)
 
 
 def _end(ended: asyncio.Future[int], status: int) -> None:
@@ -95,18 +108,22 @@ def _close(parts: Parts) -> None:
 
 
 async def _watch(parts: Parts) -> None:
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        await _look_at_disk(parts)
+
+
+async def _look_at_disk(parts: Parts) -> None:
     """Close the mail door while nothing could be kept (HARDENING rule 2)."""
     floor = parts.config.gateway.free_space_floor
-    while True:
-        free = await asyncio.to_thread(parts.files.free_space)
-        if not parts.database.healthy:
-            parts.admission.closed = StoreUnavailable("Mail cannot be stored at the moment; please try again later")
-        elif free < floor:
-            parts.admission.closed = StorageFull("There is no room for mail at the moment; please try again later")
-            log.error("disk.full", free=free, floor=floor)
-        else:
-            parts.admission.closed = None
-        await asyncio.sleep(WATCH_SECONDS)
+    free = await asyncio.to_thread(parts.files.free_space)
+    if not parts.database.healthy:
+        parts.admission.closed = StoreUnavailable("Mail cannot be stored at the moment; please try again later")
+    elif free < floor:
+        parts.admission.closed = StorageFull("There is no room for mail at the moment; please try again later")
+        log.error("disk.full", free=free, floor=floor)
+    else:
+        parts.admission.closed = None
 
 
 @asynccontextmanager
