@@ -305,7 +305,10 @@ class OutboxRow(Row):
         table_name = "outbox"
 
 
-OutboxRow.add_index(OutboxRow.index(OutboxRow.due_at, where=SQL("state IN ('queued', 'claimed')"), name="outbox_due"))
+# Not `state IN ('queued', 'claimed')`: SQLite would look those up in outbox_state and sort the backlog at each claim.
+OutboxRow.add_index(
+    OutboxRow.index(OutboxRow.due_at, where=SQL("state NOT IN ('sent', 'failed', 'cancelled')"), name="outbox_due")
+)
 OutboxRow.add_index(OutboxRow.index(OutboxRow.state, OutboxRow.id, name="outbox_state"))
 
 

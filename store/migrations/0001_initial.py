@@ -95,7 +95,7 @@ CREATE TABLE outbox (
 CREATE UNIQUE INDEX outbox_handle ON outbox (handle);
 CREATE INDEX outbox_case_id ON outbox (case_id);
 CREATE UNIQUE INDEX outbox_rfc_message_id ON outbox (rfc_message_id);
-CREATE INDEX outbox_due ON outbox (due_at) WHERE state IN ('queued', 'claimed');
+CREATE INDEX outbox_due ON outbox (due_at) WHERE state NOT IN ('sent', 'failed', 'cancelled');
 CREATE INDEX outbox_state ON outbox (state, id);
 
 CREATE TABLE idempotency (

@@ -1,0 +1,300 @@
+"""Outgoing mails: claims, leases, unclear endings, and who may still be mailed (HARDENING rules 9 and 13)."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.cases.model import Participant, Role, Store
+from gateway.errors import NotFound
+from store import cases, outbox, parties
+from store.database import Database, sql
+from store.outbox import LeaseLost, NewMail, Outgoing
+from tests.store.conftest import NOW, Statements, after
+
+LEASE = timedelta(minutes=5)
+STORE = "shp_1"
+
+
+def queue(database: Database, number: int = 1, *, to: int | None = None, now: datetime = NOW) -> None:
+    mail = NewMail(
+        handle=bytes([number]) * 16, case_id="case_1", participant_id=to, generation=0, message_id="cmsg_1",
+        template="message_to_customer", recipient="ada@example.org", envelope_from="bounce+x@cases.example.org",
+        rfc_message_id=f"{number}@cases.example.org", subject="The lid is missing", data=b"mail \0\xff %d" % number,
+    )  # fmt: skip
+    database.write(lambda: outbox.insert(mail, now))
+
+
+def claim(database: Database, now: datetime = NOW, worker: str = "one", limit: int = 10) -> tuple[Outgoing, ...]:
+    return database.write(lambda: outbox.claim(now, worker, LEASE, limit))
+
+
+def claimed(database: Database, now: datetime = NOW, worker: str = "one") -> Outgoing:
+    (mail,) = claim(database, now, worker)
+    return mail
+
+
+# Claims
+
+
+def test_a_queued_mail_is_claimed_with_its_bytes(database: Database) -> None:
+    queue(database)
+    mail = claimed(database)
+    assert (mail.data, mail.recipient, mail.envelope_from) == (
+        b"mail \0\xff 1", "ada@example.org", "bounce+x@cases.example.org",
+    )  # fmt: skip
+    assert (mail.state, mail.attempts, mail.unclear, mail.due_at, mail.created_at) == (
+        "claimed", 1, 0, NOW + LEASE, NOW,
+    )  # fmt: skip
+    assert claim(database) == ()
+
+
+def test_mails_are_claimed_in_the_order_in_which_they_are_due_and_no_more_than_asked(database: Database) -> None:
+    for number, minute in enumerate((3, 1, 2, 1), 1):
+        queue(database, number, now=after(minutes=minute))
+    assert [mail.id for mail in claim(database, after(minutes=5), limit=3)] == [2, 4, 3]
+    assert [mail.id for mail in claim(database, after(minutes=5), limit=3)] == [1]
+
+
+def test_nothing_is_claimed_before_it_is_due(database: Database) -> None:
+    queue(database, now=after(seconds=1))
+    assert claim(database) == ()
+    assert claim(database, after(seconds=1)) != ()
+
+
+def test_one_mail_is_queued_once(database: Database) -> None:
+    queue(database)
+    with pytest.raises(Exception, match="UNIQUE"):
+        queue(database)
+
+
+# Results
+
+
+def test_a_sent_mail_is_told_with_the_words_of_the_relay(database: Database) -> None:
+    queue(database)
+    mail = claimed(database)
+    database.write(lambda: outbox.sent(mail, after(seconds=2), "relay.example.org:25", "250 2.0.0 taken"))
+    row = outbox.get(mail.id)
+    assert (row.state, row.sent_at, row.relay, row.answer) == (
+        "sent", after(seconds=2), "relay.example.org:25", "250 2.0.0 taken",
+    )  # fmt: skip
+    assert claim(database, after(days=30)) == ()
+
+
+def test_a_postponed_mail_waits_and_goes_out_with_the_same_bytes(database: Database) -> None:
+    queue(database)
+    first = claimed(database)
+    database.write(lambda: outbox.postpone(first, after(minutes=1), "relay", "451 later"))
+    assert claim(database, after(seconds=59)) == ()
+    second = claimed(database, after(minutes=1))
+    assert (second.attempts, second.unclear, second.answer) == (2, 0, "451 later")
+    assert (second.data, second.rfc_message_id) == (first.data, first.rfc_message_id)
+
+
+def test_a_mail_given_back_was_not_tried(database: Database) -> None:
+    """No relay was there: that must not use up the pauses between tries."""
+    queue(database)
+    mail = claimed(database)
+    database.write(lambda: outbox.give_back(mail, after(minutes=1), "no relay takes mail"))
+    again = claimed(database, after(minutes=1))
+    assert (again.attempts, again.unclear, again.answer) == (1, 0, "no relay takes mail")
+
+
+@pytest.mark.parametrize("ending", ["failed", "cancelled"])
+def test_an_ended_mail_stays_until_somebody_retries_it(database: Database, ending: str) -> None:
+    queue(database)
+    mail = claimed(database)
+    database.write(
+        lambda: outbox.failed(mail, "relay", "550 no") if ending == "failed" else outbox.cancelled(mail, "he left")
+    )
+    assert outbox.get(mail.id).state == ending
+    assert outbox.failed_ids() == ((mail.id,) if ending == "failed" else ())
+    assert claim(database, after(days=30)) == ()
+    assert database.write(lambda: outbox.retry(mail.id, after(days=30)))
+    assert claimed(database, after(days=30)).id == mail.id
+
+
+def test_what_was_sent_or_is_on_its_way_is_not_sent_again(database: Database) -> None:
+    queue(database)
+    mail = claimed(database)
+    assert not database.write(lambda: outbox.retry(mail.id, NOW))
+    database.write(lambda: outbox.sent(mail, NOW, "relay", "250"))
+    assert not database.write(lambda: outbox.retry(mail.id, NOW))
+    with pytest.raises(NotFound):
+        database.write(lambda: outbox.retry(999, NOW))
+
+
+# Unclear endings
+
+
+def test_unclear_endings_are_counted(database: Database) -> None:
+    queue(database)
+    for tries in range(3):
+        mail = claimed(database, after(hours=tries))
+        assert mail.unclear == tries
+        database.write(
+            lambda mail=mail, tries=tries: outbox.postpone(  # type: ignore[misc]
+                mail, after(hours=tries + 1), "relay", "lost after the dot", unclear=True
+            )
+        )
+    assert claimed(database, after(hours=3)).unclear == outbox.UNCLEAR_TRIES
+
+
+def test_a_claim_that_left_no_result_is_an_unclear_ending(database: Database) -> None:
+    """kill -9 after the relay's 250: nobody knows whether it has the mail."""
+    queue(database)
+    claimed(database, worker="killed")
+    assert claim(database, after(minutes=4)) == ()
+    mail = claimed(database, after(minutes=5), "next")
+    assert (mail.attempts, mail.unclear) == (2, 1)
+
+
+def test_a_person_who_retries_starts_the_count_anew(database: Database) -> None:
+    queue(database)
+    claimed(database)
+    mail = claimed(database, after(minutes=5))
+    database.write(lambda: outbox.failed(mail, "relay", "given up"))
+    database.write(lambda: outbox.retry(mail.id, after(hours=1)))
+    assert claimed(database, after(hours=1)).unclear == 0
+
+
+# Fencing
+
+
+@pytest.mark.parametrize("what", ["sent", "postpone", "give_back", "failed", "cancelled"])
+@pytest.mark.parametrize("meanwhile", ["claimed", "given back", "given back and claimed", "sent"])
+def test_a_worker_that_wakes_late_writes_nothing(database: Database, what: str, meanwhile: str) -> None:
+    queue(database)
+    stalled = claimed(database, worker="stalled")
+    other = claimed(database, after(minutes=6), "other")
+    if meanwhile.startswith("given back"):
+        database.write(lambda: outbox.give_back(other, after(minutes=6), "no relay"))
+    if meanwhile == "given back and claimed":
+        claimed(database, after(minutes=7), "third")
+    if meanwhile == "sent":
+        database.write(lambda: outbox.sent(other, after(minutes=7), "relay", "250 from the other"))
+    before = outbox.get(stalled.id)
+    late = {
+        "sent": lambda: outbox.sent(stalled, NOW, "relay", "250"),
+        "postpone": lambda: outbox.postpone(stalled, NOW, "relay", "451"),
+        "give_back": lambda: outbox.give_back(stalled, NOW, "no relay"),
+        "failed": lambda: outbox.failed(stalled, "relay", "550"),
+        "cancelled": lambda: outbox.cancelled(stalled, "he left"),
+    }[what]
+    with pytest.raises(LeaseLost):
+        database.write(late)
+    assert outbox.get(stalled.id) == before
+
+
+def test_leases_of_a_dead_worker_end_at_once(database: Database) -> None:
+    queue(database, 1)
+    (mine,) = claim(database, worker="dead")
+    queue(database, 2)
+    claim(database, worker="alive")
+    assert database.write(lambda: outbox.end_leases("dead", after(minutes=1))) == 1
+    again = claimed(database, after(minutes=1))
+    assert (again.id, again.unclear) == (mine.id, 1)
+
+
+# Who may still be mailed
+
+
+def join(database: Database, *, as_member: bool) -> int:
+    """Make a participant, of the store's people or not. Returns its id."""
+
+    def job() -> int:
+        member_id = None
+        if as_member:
+            parties.add_store(Store(STORE, "Blue Kettle", NOW))
+            member_id = parties.add_member(STORE, "grace@shop.example.org", "Grace", NOW).id
+        role = Role.MERCHANT if as_member else Role.CUSTOMER
+        person = Participant(0, "case_1", role, "grace@shop.example.org", "Grace", b"g" * 16, member_id=member_id)
+        return cases.insert_participant(person)
+
+    return database.write(job)
+
+
+@pytest.mark.parametrize("as_member", [True, False])
+def test_a_mail_stands_while_its_recipient_does(database: Database, as_member: bool) -> None:
+    queue(database, to=join(database, as_member=as_member))
+    assert claimed(database).stands
+
+
+def test_a_mail_to_nobody_in_particular_always_stands(database: Database) -> None:
+    queue(database)
+    assert claimed(database).stands
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("UPDATE member SET active = 0", id="member removed from the store"),
+        pytest.param("UPDATE participant SET active = 0", id="no longer part of the case"),
+        pytest.param("UPDATE participant SET generation = generation + 1", id="addresses revoked"),
+        pytest.param("DELETE FROM participant", id="erased"),
+    ],
+)
+def test_whoever_lost_access_while_the_relay_was_down_gets_nothing(database: Database, change: str) -> None:
+    queue(database, to=join(database, as_member=True))
+    mail = claimed(database)
+    assert mail.stands
+    database.write(lambda: outbox.give_back(mail, NOW, "no relay"))
+    database.write(lambda: sql(change))
+    assert not claimed(database).stands
+
+
+def test_a_member_who_was_taken_back_is_mailed_again(database: Database) -> None:
+    queue(database, to=join(database, as_member=True))
+    database.write(lambda: parties.remove_member(STORE, "grace@shop.example.org"))
+    database.write(lambda: parties.add_member(STORE, "grace@shop.example.org", "Grace", NOW))
+    assert claimed(database).stands
+
+
+# Lists
+
+
+def test_counts_and_lists(database: Database) -> None:
+    assert (outbox.waiting(NOW), outbox.oldest_waiting()) == (0, None)
+    queue(database, 1)
+    queue(database, 2, now=after(hours=1))
+    assert (outbox.waiting(NOW), outbox.waiting(after(hours=1)), outbox.oldest_waiting()) == (1, 2, NOW)
+    assert [mail.id for mail in outbox.due(after(hours=1))] == [1, 2]
+    assert [mail.id for mail in outbox.due(NOW)] == [1]
+    mail = claimed(database)
+    database.write(lambda: outbox.sent(mail, NOW, "relay", "250"))
+    assert (outbox.waiting(after(hours=1)), outbox.oldest_waiting()) == (1, after(hours=1))
+    assert [(one.id, one.data) for one in outbox.listing()] == [(2, b""), (1, b"")]
+    assert [one.id for one in outbox.listing(state="sent", limit=5)] == [1]
+    assert [one.id for one in outbox.listing(limit=1)] == [2]
+    with pytest.raises(NotFound):
+        outbox.get(999)
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "index"),
+    [
+        (outbox.claim, (NOW, "one", LEASE, 4), "outbox_due"),
+        (outbox.due, (NOW,), "outbox_due"),
+        (outbox.waiting, (NOW,), "outbox_due"),
+        (outbox.oldest_waiting, (), "outbox_due"),
+        (outbox.failed_ids, (), "outbox_state"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_questions_about_what_waits_read_the_small_index(
+    database: Database, statements: Statements, function: Any, args: tuple[Any, ...], index: str
+) -> None:
+    """However many mails were sent."""
+    database.write(
+        lambda: sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
+            " INSERT INTO outbox (handle, case_id, generation, template, recipient, envelope_from, rfc_message_id,"
+            " subject, state, due_at, attempts, unclear, worker, created_at, relay, answer, data)"
+            " SELECT i, '', 0, '', '', '', i, '', 'sent', 0, 1, 0, '', 0, '', '', x'00' FROM n"
+        )
+    )
+    (statement,) = statements(function, *args)
+    steps = [row[3] for row in sql(f"EXPLAIN QUERY PLAN {statement}")]
+    assert any(index in step for step in steps), steps
+    assert "USE TEMP B-TREE FOR ORDER BY" not in steps
