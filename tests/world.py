@@ -8,8 +8,9 @@ import json
 import re
 import smtplib
 import threading
-from collections.abc import Mapping
-from concurrent.futures import Future
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -160,6 +161,14 @@ def inbox_id(answer: str) -> int:
     return int(found[1])
 
 
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until something has come about that nobody announces."""
+    pause, deadline = threading.Event(), time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        pause.wait(0.01)
+
+
 class World:
     """A gateway at work in this process, with everybody around it."""
 
@@ -200,6 +209,12 @@ class World:
         while self.parts.processor.drain() + self.parts.dispatcher.drain():
             pass
 
+    def work_in_threads(self, count: int = 4) -> None:
+        """`work`, begun by several workers at once."""
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(lambda _: self.parts.processor.drain(), range(count)))
+        self.work()
+
     # The platform
 
     def hook(self, event: dict[str, Any]) -> httpx2.Response:
@@ -227,10 +242,18 @@ class World:
         scopes = frozenset(credentials.SCOPES)
         return self.parts.database.write(lambda: credentials.create_token(STORE, "program", scopes, self.clock()))
 
-    def api(self, method: str, path: str = "", **options: Any) -> httpx2.Response:
+    def api(
+        self, method: str, path: str = "", headers: Mapping[str, str] = MappingProxyType({}), **options: Any
+    ) -> httpx2.Response:
         """Call the Store API of the store with a token of all scopes. path: below `…/cases`."""
-        headers = {"authorization": f"Bearer {self._token}"}
+        headers = {**headers, "authorization": f"Bearer {self._token}"}
         return self.http.request(method, f"/v2/core/stores/{STORE}/cases{path}", headers=headers, **options)
+
+    def post_answer(
+        self, case_id: str, body: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> httpx2.Response:
+        """Answer as the store's program does."""
+        return self.api("POST", f"/{case_id}/messages", headers=headers, json={"body": body})
 
     def case(self, case_id: str) -> dict[str, Any]:
         """A case as the API shows it."""

@@ -74,7 +74,7 @@ def test_a_case_from_the_hook_to_the_customers_answer(world: World) -> None:
 
 def test_the_program_of_the_store_answers_and_marks_read(world: World) -> None:
     case = world.open_case()
-    answer = world.api("POST", f"/{case}/messages", json={"body": "From our desk"})
+    answer = world.post_answer(case, "From our desk")
     assert answer.status_code == 201, answer.text
     mail = world.newest_mail_to(TOM)
     assert "From our desk" in mail.text
