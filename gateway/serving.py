@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import Flag, auto
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -23,6 +24,9 @@ from gateway.inbound.server import SmtpServer
 from gateway.web.server import make_app
 from store import credentials, inbox, outbox
 from tasks.queue import QuietConsumer, make_consumer
+
+if TYPE_CHECKING:
+    from gateway.web.mailbox import Pages
 
 SESSION_GRACE = 4.0  # seconds for mails that are being received
 HTTP_GRACE = 3  # seconds for requests that are being answered
@@ -53,10 +57,11 @@ class Listening:
 def serve(parts: Parts, role: Role, *, ready: Callable[[Listening], None] = lambda listening: None) -> int:
     """Work until SIGTERM or SIGINT. Returns the exit status. Raises Invalid when a port is in use."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(parts, role, ready))
+        return runner.run(work(parts, role, ready=ready))
 
 
-async def _serve(parts: Parts, role: Role, ready: Callable[[Listening], None]) -> int:
+async def work(parts: Parts, role: Role, *, ready: Callable[[Listening], None], pages: "Pages | None" = None) -> int:
+    """`serve` on an event loop that runs already, in the main thread. pages: served beside the routes of every role."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,7 +71,7 @@ async def _serve(parts: Parts, role: Role, ready: Callable[[Listening], None]) -
         loop.call_soon_threadsafe(_end, ended, DISK_FAILED)
 
     parts.database.on_fatal = disk_failed
-    async with at_work(parts, role) as listening:
+    async with at_work(parts, role, pages) as listening:
         ready(listening)
         status = await ended
         log.info("gateway.stopping")
@@ -75,7 +80,7 @@ async def _serve(parts: Parts, role: Role, ready: Callable[[Listening], None]) -
 
 
 @asynccontextmanager
-async def at_work(parts: Parts, role: Role) -> AsyncIterator[Listening]:
+async def at_work(parts: Parts, role: Role, pages: "Pages | None" = None) -> AsyncIterator[Listening]:
     """Servers and workers in the running loop; afterwards they finish what is in hand, and `parts` are used up.
 
     Raises Invalid when a port is in use.
@@ -83,7 +88,7 @@ async def at_work(parts: Parts, role: Role) -> AsyncIterator[Listening]:
     await _look_at_disk(parts)
     watch = asyncio.get_running_loop().create_task(_watch(parts))
     try:
-        async with _workers(parts, role), _http(parts, role) as http, _smtp(parts, role) as smtp:
+        async with _workers(parts, role), _http(parts, role, pages) as http, _smtp(parts, role) as smtp:
             log.info("gateway.started", smtp=_place(smtp), http=_place(http), pid=os.getpid())
             yield Listening(smtp, http)
             parts.stopping.set()
@@ -162,7 +167,7 @@ async def _smtp(parts: Parts, role: Role) -> AsyncIterator[tuple[str, int] | Non
 
 
 @asynccontextmanager
-async def _http(parts: Parts, role: Role) -> AsyncIterator[tuple[str, int] | None]:
+async def _http(parts: Parts, role: Role, pages: "Pages | None") -> AsyncIterator[tuple[str, int] | None]:
     if Role.WEB not in role:
         yield None
         return
@@ -173,6 +178,8 @@ async def _http(parts: Parts, role: Role) -> AsyncIterator[tuple[str, int] | Non
         problems=parts.problems,
         now=parts.now,
     )
+    if pages is not None:
+        app.include_router(pages)
     host, port = _host_and_port(parts.config.http.listen)
     try:
         listener = socket.create_server((host, port), backlog=1_024)
@@ -193,7 +200,7 @@ async def _http(parts: Parts, role: Role) -> AsyncIterator[tuple[str, int] | Non
 
 
 class _HttpServer(uvicorn.Server):
-    """uvicorn beside other servers: signals are the business of `_serve`."""
+    """uvicorn beside other servers: signals are the business of `work`."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
