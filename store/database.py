@@ -30,6 +30,7 @@ from gateway.errors import StoreUnavailable
 
 T = TypeVar("T")
 GROUP = 64  # jobs in one transaction
+BUSY_TIMEOUT = 5_000  # ms to wait for another process that writes
 
 log = structlog.get_logger("store")
 
@@ -348,7 +349,7 @@ def connect(url: str) -> SqliteEngine:
             "journal_mode": "wal",
             "synchronous": "full",
             "foreign_keys": 1,
-            "busy_timeout": 5_000,
+            "busy_timeout": BUSY_TIMEOUT,
             "cache_size": -16_000,
             "wal_autocheckpoint": 4_000,  # pages; hot pages are copied once for many commits
             "temp_store": "memory",
