@@ -169,5 +169,5 @@ class Dispatcher:
         return lambda: outbox.postpone(mail, now + pause, relay, text)
 
     def troubled(self) -> list[str]:
-        """Names of the relays that rest because they do not work."""
-        return [route.relay.name for route in self._routes if route.paused_until > self._loop.time()]
+        """Names of the relays that did not work when they were tried last."""
+        return [route.relay.name for route in self._routes if route.troubles]
