@@ -209,6 +209,15 @@ class World:
         while self.parts.processor.drain() + self.parts.dispatcher.drain():
             pass
 
+    def work_until(self, condition: Callable[[], object]) -> None:
+        """`work` again and again: relays rest in real time."""
+
+        def come_about() -> object:
+            self.work()
+            return condition()
+
+        wait_until(come_about)
+
     def work_in_threads(self, count: int = 4) -> None:
         """`work`, begun by several workers at once."""
         with ThreadPoolExecutor(count) as pool:
