@@ -48,8 +48,8 @@ _SUBJECT = "My order arrived without the power supply"
 _BODY = """\
 Hello,
 
-order 1042 came this morning, thank you for the quick delivery. The screen is fine, but there is no power supply in the
-box, only the cable that goes to the wall.
+order 1042 came this morning, thank you for the quick delivery. The screen is fine, but there is no power supply \
+in the box, only the cable that goes to the wall.
 
 Was it forgotten, or does it come in a parcel of its own?
 
@@ -83,7 +83,8 @@ async def _demo(config: Config) -> int:
     door: asyncio.Future[Relay] = asyncio.get_running_loop().create_future()
 
     async def send(sender: str, recipient: str, data: bytes) -> Answer:
-        return await (await door).send(sender, recipient, data)
+        relay = await asyncio.shield(door)  # whoever goes away while he waits must not take it from the others
+        return await relay.send(sender, recipient, data)
 
     async with _relay(mailbox) as port:
         parts = build(_settings(config, port), run=True, worker="run")

@@ -34,7 +34,7 @@ _CASES, _MESSAGES, _ARRIVALS = 20, 50, 5  # shown
 _EXCERPT_CHARACTERS = 120
 _NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _FILE_KINDS = frozenset({"application", "audio", "image", "text", "video"})
-_OURS = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; "
+_OURS = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; img-src data:; "
 _PAGE_HEADERS = {
     "Content-Security-Policy": _OURS + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",  # `no-referrer` would take the Origin away from our own forms
