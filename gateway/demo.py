@@ -38,6 +38,7 @@ from store import credentials, outbox
 HERE = "127.0.0.1"
 GOODBYE = 1.0  # seconds for mails that are on their way into the mailbox
 
+_INSTEAD = "set 127.0.0.1 and a port"
 _PROGRAM = "Demo"
 
 STORE, STORE_NAME = "shp_demo0000pixelshop0000001", "Pixel Shop"
@@ -148,10 +149,14 @@ def _bring_back(mailbox: Mailbox) -> None:
 
 
 def _settings(config: Config, relay_port: int) -> Config:
-    """The given settings with the mailbox as the only relay; whatever holds data or secrets is the demo's own."""
+    """The given settings with the mailbox as the only relay.
+
+    What holds data or secrets is the demo's own; TLS, proxies and other neighbours of the real door stay out of it.
+    """
     return config.model_copy(
         update={
             "gateway": config.gateway.model_copy(update={"data_dir": config.gateway.data_dir / "demo"}),
+            "smtp": SmtpSection(listen=config.smtp.listen),
             "relay": (RelaySection.model_validate({"url": f"smtp://{HERE}:{relay_port}"}),),
             "database": DatabaseSection(),
             "queue": QueueSection(),
