@@ -60,12 +60,13 @@ Mia"""
 
 def demo(config: Config) -> int:
     """Run the demo until SIGTERM or SIGINT. Returns the exit status. Raises Invalid."""
-    for field, listen in (("http.listen", config.http.listen), ("smtp.listen", config.smtp.listen)):
-        if not _is_here(listen):
-            text = (
-                f"the demo shows everybody's mail to whoever asks, so it never listens on {listen}: set 127.0.0.1:port"
-            )
-            raise Invalid((Problem(field, text),))
+    elsewhere = tuple(
+        Problem(field, f"the demo shows everybody's mail to whoever asks, so it never listens on {listen}: {_INSTEAD}")
+        for field, listen in (("http.listen", config.http.listen), ("smtp.listen", config.smtp.listen))
+        if not _is_here(listen)
+    )
+    if elsewhere:
+        raise Invalid(elsewhere)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_demo(config))
 
