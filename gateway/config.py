@@ -9,11 +9,21 @@ import binascii
 import difflib
 import json
 import tomllib
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -33,6 +43,21 @@ def _address(value: str) -> str:
     if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65_535:
         raise ValueError("write host:port, for example 127.0.0.1:2525")
     return value
+
+
+def _address_or_path(value: str) -> str:
+    if not value or value.startswith("/"):
+        return value
+    if _address(value).endswith(":25"):
+        raise ValueError("take another port: 25 is for SMTP alone (RFC 2033)")
+    return value
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(str(value))
+    except ValueError as error:
+        raise ValueError(f"write an address or a network, for example 10.1.0.0/16 ({error})") from error
 
 
 def _domain(value: str) -> str:
@@ -70,6 +95,7 @@ def _token_key(secret: SecretStr) -> SecretStr:
 
 
 ListenAddress = Annotated[str, AfterValidator(_address)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Domain = Annotated[str, AfterValidator(_domain)]
 
 
@@ -101,14 +127,32 @@ class SmtpSection(Section):
     """The mail door."""
 
     listen: ListenAddress = Field("127.0.0.1:2525", description="host:port of the SMTP server.")
+    lmtp_listen: Annotated[str, AfterValidator(_address_or_path)] = Field(
+        "", description="host:port or /path/to/socket of the LMTP server; empty switches it off."
+    )
+    proxy_from: tuple[Network, ...] = Field(
+        (), description="Networks of the proxies before `listen`; they and nobody else must send a PROXY header."
+    )
     max_size: int = Field(25 * 1024 * 1024, ge=65_536, description="Bytes of the largest mail taken (SIZE, 552).")
     max_connections: int = Field(500, ge=1, description="Sessions at the same time; more are answered 421.")
-    max_connections_per_client: int = Field(50, ge=1, description="Sessions at the same time from one address.")
+    max_connections_per_client: int = Field(
+        50, ge=1, description="Sessions at the same time from one address, or one /64 of IPv6."
+    )
+    max_in_flight: int = Field(
+        256 * 1024 * 1024, ge=65_536, description="Bytes of mail that come in at the same time; more is answered 452."
+    )
     max_recipients: int = Field(50, ge=1, description="Recipients of one mail; more are answered 452.")
     max_commands: int = Field(1_000, ge=20, description="Commands of one session without a delivered mail.")
     idle_timeout: int = Field(300, ge=1, description="Seconds of silence after which a session ends (421).")
+    data_timeout: int = Field(600, ge=1, description="Seconds that one mail may take to come in (421).")
     tls_cert: Path | None = Field(None, description="PEM file with the certificate chain; switches STARTTLS on.")
     tls_key: Path | None = Field(None, description="PEM file with the certificate's key.")
+
+    @model_validator(mode="after")
+    def _check_room(self) -> "SmtpSection":
+        if self.max_in_flight < self.max_size:
+            raise ValueError("max_in_flight must be at least max_size, or the largest mails never come in")
+        return self
 
 
 class MailSection(Section):

@@ -48,10 +48,11 @@ class Role(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where a process listens; None for what it does not do."""
+    """Where a process listens; None for what it does not do. lmtp: host:port, or the path of a socket."""
 
     smtp: tuple[str, int] | None
     http: tuple[str, int] | None
+    lmtp: str | None = None
 
 
 def serve(parts: Parts, role: Role, *, ready: Callable[[Listening], None] = lambda listening: None) -> int:
@@ -88,9 +89,9 @@ async def at_work(parts: Parts, role: Role, pages: "Pages | None" = None) -> Asy
     await _look_at_disk(parts)
     watch = asyncio.get_running_loop().create_task(_watch(parts))
     try:
-        async with _workers(parts, role), _http(parts, role, pages) as http, _smtp(parts, role) as smtp:
-            log.info("gateway.started", smtp=_place(smtp), http=_place(http), pid=os.getpid())
-            yield Listening(smtp, http)
+        async with _workers(parts, role), _http(parts, role, pages) as http, _smtp(parts, role) as (smtp, lmtp):
+            log.info("gateway.started", smtp=_place(smtp), lmtp=lmtp, http=_place(http), pid=os.getpid())
+            yield Listening(smtp, http, lmtp)
             parts.stopping.set()
     finally:
         watch.cancel()
@@ -149,21 +150,34 @@ async def _workers(parts: Parts, role: Role) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _smtp(parts: Parts, role: Role) -> AsyncIterator[tuple[str, int] | None]:
+async def _smtp(parts: Parts, role: Role) -> AsyncIterator[tuple[tuple[str, int] | None, str | None]]:
+    """Where SMTP and LMTP are spoken."""
     if Role.SMTP not in role:
-        yield None
+        yield None, None
         return
     config = parts.config
     server = SmtpServer(parts.intake, config.smtp, hostname=config.mail.reply_domain, tls=_certificate(config))
-    host, port = _host_and_port(config.smtp.listen)
     try:
-        port = await server.start(host, port)
-    except OSError as error:
-        raise _cannot_listen("smtp.listen", config.smtp.listen, error) from error
-    try:
-        yield host, port
+        host, port = _host_and_port(config.smtp.listen)
+        try:
+            port = await server.start(host, port)
+        except OSError as error:
+            raise _cannot_listen("smtp.listen", config.smtp.listen, error) from error
+        yield (host, port), await _start_lmtp(server, config.smtp.lmtp_listen)
     finally:
         await server.stop(SESSION_GRACE)
+
+
+async def _start_lmtp(server: SmtpServer, listen: str) -> str | None:
+    try:
+        if listen.startswith("/"):
+            await server.start_lmtp_at(Path(listen))
+        elif listen:
+            host, port = _host_and_port(listen)
+            return _place((host, await server.start_lmtp(host, port)))
+    except OSError as error:
+        raise _cannot_listen("smtp.lmtp_listen", listen, error) from error
+    return listen or None
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The SMTP door: sessions, limits, TLS and answers. It decides nothing: it asks a `Door` and says what that answered.
+"""The mail door, SMTP and LMTP: sessions, limits, TLS, answers. It decides nothing: it asks a `Door` and tells.
 
 aiosmtpd gives connections, STARTTLS, time-outs and its careful address parser. The dialogue runs here, where the bytes
 arrive (`data_received`), without a task and a stream in between: that is what makes a mail cheap. Only two things take
@@ -13,8 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from email.errors import HeaderParseError
+from ipaddress import IPv4Address, IPv6Network, ip_address
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import structlog
 from aiosmtpd.smtp import SMTP, TLSSetupException
@@ -41,6 +43,7 @@ from gateway.errors import (
     Unauthenticated,
     UnknownRecipient,
 )
+from gateway.inbound import proxy
 from gateway.inbound.admit import Recipient
 from gateway.inbound.keep import Envelope
 
@@ -50,7 +53,10 @@ LINE_BYTES = 65_536  # RFC 5321 §4.5.3.1.6 says 1,000, and 0.7 % of real mail d
 DOTS_BYTES = 65_536  # room for the transparency dots, which do not count into SIZE (RFC 1870 §3)
 READ_AHEAD = 65_536  # bytes taken from a pipelining client while the dialogue stands still
 UNKNOWN_COMMANDS = 5  # then it is no mail client
+BACKLOG = 512  # connections that wait to be taken
 LINGER = 5.0  # seconds in which a client that was told good-bye has to take it
+HEADER_SECONDS = 10.0  # in which a proxy has to say whom it speaks for; it does so with its first packet
+NO_ROOM = "Too much mail is coming in at once; please try again later"
 
 _MAILBOX = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,255}"
 _PLAIN_SENDER = re.compile(
@@ -122,6 +128,7 @@ def _error_reply(error: CasegateError) -> bytes:
 _INTERNAL_ERROR = _reply(451, "4.3.0", "Something went wrong here; please try again later")
 _TOO_LARGE = _reply(552, "5.3.4", "This mail is larger than we take; please send it with smaller files or with a link")
 _LONG_LINE = _reply(554, "5.6.0", f"This mail has a line of more than {LINE_BYTES} bytes")
+_NO_ROOM = _reply(452, "4.3.1", NO_ROOM)
 _SENDER_OK = _reply(250, "2.1.0", "OK")
 _RECIPIENT_OK = _reply(250, "2.1.5", "OK")
 _OK = _reply(250, "2.0.0", "OK")
@@ -131,6 +138,10 @@ _GO_AHEAD = b"354 End the mail with <CR><LF>.<CR><LF>\r\n"
 class Session(SMTP):
     """One client's connection."""
 
+    protocol: ClassVar[str] = "ESMTP"
+    no_recipient_code: ClassVar[int] = 554  # RFC 5321 §3.3
+    takes_header: ClassVar[bool] = True  # a proxy may stand before us
+
     def __init__(self, server: "SmtpServer") -> None:
         self._server = server
         self._limits = server.limits
@@ -139,8 +150,11 @@ class Session(SMTP):
         self._searched = 0  # so much of it holds no end of the mail
         self._replies: list[bytes] = []
         self._work: asyncio.Task[None] | None = None  # while it runs, the dialogue stands still
+        self._header_due = False  # the client is a proxy that has not yet said whom it speaks for
         self._in_data = False
-        self._too_large = False
+        self._data_since = 0.0  # the loop's time of DATA
+        self._rejection = b""  # the answer to a mail that is not looked at any more while it comes in
+        self._held = 0  # bytes of mail in memory, as far as the server counts them
         self._reading = True
         self._writable = True  # False while the client does not take our answers
         self._eof = False  # the client said all that it wants to say
@@ -152,12 +166,13 @@ class Session(SMTP):
         self._commands_left = self._limits.max_commands
         self._unknown_left = UNKNOWN_COMMANDS
         self._heard = 0.0  # the loop's time of the last sign of life
+        self._patience = min(self._limits.idle_timeout, self._limits.data_timeout)
         self.client = ""
         super().__init__(
             None,
             hostname=server.hostname,
             tls_context=server.tls,
-            timeout=self._limits.idle_timeout,
+            timeout=self._patience,
             loop=asyncio.get_running_loop(),
         )
 
@@ -168,21 +183,29 @@ class Session(SMTP):
         super().connection_made(transport)
         self._wire = cast(asyncio.Transport, transport)
         self._heard = self.loop.time()
-        if self._original_transport is None:
-            peer = transport.get_extra_info("peername")
-            self.client = str(peer[0]).removeprefix("::ffff:") if peer else ""
-            self._server.enter(self)
-        else:
+        if self._original_transport is not None:
             self._input.clear()  # RFC 3207 §4.2: nothing that was said in the clear counts
+            return
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):  # at a socket of the file system nobody has an address
+            self.client = str(peer[0]).removeprefix("::ffff:")
+        self._header_due = self.takes_header and self._server.is_proxy(self.client)
+        self._server.enter(self)
+        if self._header_due:
+            self._reset_timeout(min(HEADER_SECONDS, self._patience))
+        else:
+            self._greet()
 
     async def _handle_client(self) -> None:
-        """Where aiosmtpd would read commands. Ours are read in `data_received`, so that the greeting alone is left."""
+        """Where aiosmtpd would read commands. Ours are read in `data_received`."""
+
+    def _greet(self) -> None:
         refusal = self._server.refusal(self)
         if refusal:
             log.info("session.refused", client=self.client, why=refusal)
             self._end(_reply(421, "4.7.0", refusal))
         else:
-            self._say(f"220 {self.hostname} ESMTP\r\n".encode())
+            self._say(f"220 {self.hostname} {self.protocol}\r\n".encode())
             self._flush()
 
     def data_received(self, data: bytes) -> None:
@@ -219,20 +242,27 @@ class Session(SMTP):
         self._wire = None
         super().connection_lost(error)
         if self._work is None:
-            self._server.leave(self)
+            self._leave()
+
+    def _leave(self) -> None:
+        self._hold(0)
+        self._server.leave(self)
 
     def _timeout_cb(self) -> None:
         # One timer that looks at the clock is cheaper than a new one for every command.
-        idle = self.loop.time() - self._heard
+        now = self.loop.time()
+        left = self._heard + self._limits.idle_timeout - now
+        if self._in_data:
+            left = min(left, self._data_since + self._limits.data_timeout - now)
         if self._ended and self._wire is not None:
             self._wire.abort()
         elif self._work is not None:
             self._reset_timeout()
-        elif idle < self._limits.idle_timeout:
-            self._reset_timeout(self._limits.idle_timeout - idle)
+        elif left > 0 and not self._header_due:
+            self._reset_timeout(min(left, self._patience))
         else:
-            log.info("session.timeout", client=self.client)
-            self._end(_reply(421, "4.4.2", "Nothing was said for too long; please connect again"))
+            log.info("session.timeout", client=self.client, in_data=self._in_data)
+            self._end(_reply(421, "4.4.2", "This takes too long; please connect again"))
             self._reset_timeout(LINGER)
 
     def wind_up(self) -> None:
@@ -282,7 +312,27 @@ class Session(SMTP):
             self._reading = True
             self._wire.resume_reading()
 
+    def _take_header(self) -> bool:
+        """Whom the proxy speaks for; the session begins with it."""
+        try:
+            header = proxy.read(bytes(self._input[: proxy.BINARY_BYTES]))
+        except proxy.NoHeader as error:
+            log.error("session.no_proxy_header", client=self.client, why=str(error))  # somebody's settings are wrong
+            self._end(_reply(421, "4.3.5", f"A PROXY header is expected here, and {error}"))
+            return False
+        if header is None:
+            return False
+        del self._input[: header.size]
+        self._header_due = False
+        self._reset_timeout()
+        if header.client is not None:
+            self._server.rename(self, header.client)
+        self._greet()
+        return True
+
     def _take_command(self) -> bool:
+        if self._header_due:
+            return self._take_header()
         end = self._input.find(b"\n")
         if end < 0:
             del self._input[COMMAND_BYTES + 1 :]  # of a line that is too long, enough to see that it is
@@ -302,7 +352,7 @@ class Session(SMTP):
     def _command(self, line: bytes) -> None:
         verb, _, argument = line.partition(b" ")
         try:
-            _COMMANDS.get(verb.upper(), Session._unknown)(self, argument.strip())
+            self.commands.get(verb.upper(), Session._unknown)(self, argument.strip())
         except _BadCommand as error:
             self._say(error.reply)
         except Exception as error:  # noqa: BLE001 - the outermost boundary: the client hears 451, we read the reason
@@ -325,9 +375,10 @@ class Session(SMTP):
             await work
         finally:
             self._work = None
+            self._hold(0)
             self._heard = self.loop.time()
             if self._wire is None:
-                self._server.leave(self)
+                self._leave()
             else:
                 self._advance()
 
@@ -410,8 +461,11 @@ class Session(SMTP):
         if self._sender is None:
             raise _BadCommand(503, "5.5.1", "Please say MAIL and RCPT first")
         if not self._recipients:
-            raise _BadCommand(554, "5.5.1", "No recipient was accepted")
-        self._in_data, self._too_large, self._searched = True, False, 0
+            raise _BadCommand(self.no_recipient_code, "5.5.1", "No recipient was accepted")
+        if not self._server.has_room():
+            raise _BadCommand(452, "4.3.1", NO_ROOM)
+        self._in_data, self._rejection, self._searched = True, b"", 0
+        self._data_since = self.loop.time()
         # The line end of the command counts as the one before the mail: so an empty mail ends like all others.
         self._input[:0] = b"\r\n"
         self._say(_GO_AHEAD)
@@ -421,9 +475,14 @@ class Session(SMTP):
         raw = self._input
         end = raw.find(b"\r\n.\r\n", self._searched)
         if end < 0:
-            self._too_large = self._too_large or len(raw) > self._limits.max_size + DOTS_BYTES
-            if self._too_large:
+            self._hold(len(raw))
+            if len(raw) > self._limits.max_size + DOTS_BYTES:
+                self._rejection = _TOO_LARGE
+            elif not self._server.has_room():
+                self._rejection = self._rejection or _NO_ROOM
+            if self._rejection:
                 del raw[:-4]  # an end that has come in part is still seen
+                self._hold(len(raw))
             self._searched = max(0, len(raw) - 4)
             return False
         with memoryview(raw) as view:
@@ -437,12 +496,16 @@ class Session(SMTP):
         return True
 
     def _judge(self, sender: str, recipients: tuple[Recipient, ...], data: bytes) -> None:
-        if self._too_large or len(data) > self._limits.max_size:
-            log.info("mail.too_large", client=self.client)
-            self._say(_TOO_LARGE)
-        elif _has_long_line(data):
-            self._say(_LONG_LINE)
+        if not self._rejection and len(data) > self._limits.max_size:
+            self._rejection = _TOO_LARGE
+        elif not self._rejection and _has_long_line(data):
+            self._rejection = _LONG_LINE
+        if self._rejection:
+            self._hold(0)
+            log.info("mail.refused", client=self.client, answer=self._rejection[:9].decode("ascii"))
+            self._say_of_mail(self._rejection, len(recipients))
         else:
+            self._hold(len(data))
             self._stand_still(self._keep(Envelope(sender, recipients, data, self.client, self._helo_name)))
 
     async def _keep(self, envelope: Envelope) -> None:
@@ -453,7 +516,15 @@ class Session(SMTP):
             reply = self._answer(error)
         if self._wire is None:
             log.info("mail.client_left", client=self.client, answer=reply[:3].decode("ascii"))
+        self._say_of_mail(reply, len(envelope.recipients))
+
+    def _say_of_mail(self, reply: bytes, recipients: int) -> None:
         self._say(reply)
+
+    def _hold(self, size: int) -> None:
+        """So many bytes of a mail are in memory now."""
+        self._server.in_flight += size - self._held
+        self._held = size
 
     def _starttls(self, argument: bytes) -> None:
         if argument:
@@ -499,7 +570,7 @@ class Session(SMTP):
         self._say(_reply(252, "2.0.0", "Send a mail to find out"))  # RFC 5321 §7.3: the same for every address
 
     def _help(self, argument: bytes) -> None:
-        self._say(_reply(214, "2.0.0", " ".join(verb.decode() for verb in _COMMANDS)))
+        self._say(_reply(214, "2.0.0", " ".join(verb.decode() for verb in self.commands)))
 
     def _quit(self, argument: bytes) -> None:
         self._end(_reply(221, "2.0.0", "Bye"))
@@ -512,22 +583,36 @@ class Session(SMTP):
         else:
             self._say(_reply(500, "5.5.1", "This command is not known here"))
 
+    commands: ClassVar[Mapping[bytes, Callable[["Session", bytes], None]]] = MappingProxyType(
+        {
+            b"EHLO": _ehlo,
+            b"HELO": _helo,
+            b"MAIL": _mail,
+            b"RCPT": _rcpt,
+            b"DATA": _data,
+            b"RSET": _rset,
+            b"NOOP": _noop,
+            b"QUIT": _quit,
+            b"STARTTLS": _starttls,
+            b"VRFY": _vrfy,
+            b"HELP": _help,
+        }
+    )
 
-_COMMANDS: Mapping[bytes, Callable[[Session, bytes], None]] = MappingProxyType(
-    {
-        b"EHLO": Session._ehlo,
-        b"HELO": Session._helo,
-        b"MAIL": Session._mail,
-        b"RCPT": Session._rcpt,
-        b"DATA": Session._data,
-        b"RSET": Session._rset,
-        b"NOOP": Session._noop,
-        b"QUIT": Session._quit,
-        b"STARTTLS": Session._starttls,
-        b"VRFY": Session._vrfy,
-        b"HELP": Session._help,
-    }
-)
+
+class LmtpSession(Session):
+    """The same for a mail server that hands mail over (RFC 2033): it hears one answer for each recipient of a mail."""
+
+    protocol = "LMTP"
+    no_recipient_code = 503  # RFC 2033 §4.2
+    takes_header = False  # who hands mail over in our own house speaks for himself
+    commands = MappingProxyType(
+        {b"LHLO": Session._ehlo} | {v: c for v, c in Session.commands.items() if v not in {b"EHLO", b"HELO"}}
+    )
+
+    def _say_of_mail(self, reply: bytes, recipients: int) -> None:
+        """We keep a mail for all its recipients or for none, so the answers are all the same."""
+        self._say(reply * recipients)
 
 
 def _checked_size(parameters: dict[str, str]) -> int:
@@ -560,31 +645,56 @@ def _has_long_line(data: bytes) -> bool:
 
 
 class SmtpServer:
-    """Listens and keeps the sessions. hostname: what it calls itself; tls: switches STARTTLS on."""
+    """Listens and keeps the sessions. hostname: what it calls itself; tls: switches STARTTLS on.
+
+    in_flight: bytes of mail in memory, all sessions together, each mail until it is kept or refused.
+    """
 
     def __init__(self, door: Door, limits: SmtpSection, *, hostname: str, tls: ssl.SSLContext | None = None) -> None:
         self.door = door
         self.limits = limits
         self.hostname = hostname
         self.tls = tls
+        self.in_flight = 0
         self._sessions: set[Session] = set()
-        self._by_client: Counter[str] = Counter()
-        self._listener: asyncio.Server | None = None
+        self._by_network: Counter[str] = Counter()
+        self._listeners: list[asyncio.Server] = []
+        self._socket: Path | None = None
         self._empty = asyncio.Event()
         self._empty.set()
+        logging.getLogger("mail.log").setLevel(logging.WARNING)  # below it aiosmtpd logs addresses
 
     async def start(self, host: str, port: int) -> int:
-        """Listen. port 0 takes a free one. Returns the port. Raises OSError when it cannot be had."""
-        logging.getLogger("mail.log").setLevel(logging.WARNING)  # below it aiosmtpd logs addresses
+        """Listen for SMTP. port 0 takes a free one. Returns the port. Raises OSError when it cannot be had."""
+        return await self._listen(Session, host, port)
+
+    async def start_lmtp(self, host: str, port: int) -> int:
+        """The same for LMTP."""
+        return await self._listen(LmtpSession, host, port)
+
+    async def start_lmtp_at(self, path: Path) -> None:
+        """Listen for LMTP at a socket in the file system, which `stop` removes. Raises OSError when it cannot be had.
+
+        Everybody may write to it who may enter its folder: as with a port, it is the recipient that opens the door.
+        """
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: Session(self), host, port, backlog=512)
-        bound: int = self._listener.sockets[0].getsockname()[1]
+        self._listeners.append(await loop.create_unix_server(lambda: LmtpSession(self), path, backlog=BACKLOG))
+        self._socket = path
+        path.chmod(0o666)  # noqa: ASYNC240 - nothing is waited for
+
+    async def _listen(self, session: type[Session], host: str, port: int) -> int:
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(lambda: session(self), host, port, backlog=BACKLOG)
+        self._listeners.append(listener)
+        bound: int = listener.sockets[0].getsockname()[1]
         return bound
 
     async def stop(self, grace: float) -> None:
         """Listen no more and tell everybody good-bye; a mail on its way has `grace` seconds to come in."""
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
+        if self._socket is not None:
+            self._socket.unlink(missing_ok=True)
         for session in tuple(self._sessions):
             session.wind_up()
         with suppress(TimeoutError):
@@ -597,22 +707,48 @@ class SmtpServer:
     def enter(self, session: Session) -> None:
         """A session has begun."""
         self._sessions.add(session)
-        self._by_client[session.client] += 1
+        self._by_network[_network(session.client)] += 1
         self._empty.clear()
 
     def leave(self, session: Session) -> None:
         """A session is over: its client has gone and its mail is kept or refused."""
         self._sessions.discard(session)
-        self._by_client[session.client] -= 1
-        if not self._by_client[session.client]:
-            del self._by_client[session.client]
+        self._uncount(session)
         if not self._sessions:
             self._empty.set()
+
+    def rename(self, session: Session, client: str) -> None:
+        """A session's client has another address than it seemed."""
+        self._uncount(session)
+        session.client = client
+        self._by_network[_network(client)] += 1
+
+    def _uncount(self, session: Session) -> None:
+        network = _network(session.client)
+        self._by_network[network] -= 1
+        if not self._by_network[network]:
+            del self._by_network[network]
 
     def refusal(self, session: Session) -> str:
         """Why a new session may not stay, "" when it may."""
         if len(self._sessions) > self.limits.max_connections:
             return "Too many connections; please try again later"
-        if self._by_client[session.client] > self.limits.max_connections_per_client:
+        if self._by_network[_network(session.client)] > self.limits.max_connections_per_client:
             return "Too many connections from your address; please try again later"
         return ""
+
+    def is_proxy(self, client: str) -> bool:
+        """Whether this address is a proxy's, which speaks for others and has to say so first."""
+        networks = self.limits.proxy_from
+        return bool(networks) and any(ip_address(client) in network for network in networks)
+
+    def has_room(self) -> bool:
+        """Whether more of a mail may come in."""
+        return self.in_flight <= self.limits.max_in_flight
+
+
+def _network(client: str) -> str:
+    """What counts as one client: an IPv4 address, or the /64 that a client of IPv6 has to itself. "" stays ""."""
+    if not client or isinstance(ip_address(client), IPv4Address):
+        return client
+    return str(IPv6Network((client.partition("%")[0], 64), strict=False))

@@ -2,144 +2,20 @@
 
 import asyncio
 import contextlib
-import re
-import shutil
 import smtplib
 import ssl
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from gateway.config import SmtpSection
-from gateway.errors import CasegateError, Later, Overloaded, Refused, RelayingDenied, StorageFull, UnknownRecipient
+from gateway.errors import CasegateError, Later, Overloaded, Refused, StorageFull
 from gateway.inbound.admit import Mailbox, Recipient
 from gateway.inbound.keep import Envelope
 from gateway.inbound.server import ANSWERS, LINE_BYTES, Session, SmtpServer
+from tests.inbound.doorway import MAIL, Doorway, OpenDoor, Wire, until, wired
 
 pytestmark = pytest.mark.anyio
-
-MAIL = b"Subject: Where is my parcel?\r\n\r\nIt was due on Monday.\r\n"
-
-
-@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    return "asyncio", {"use_uvloop": request.param}
-
-
-class OpenDoor:
-    """Takes mail for everybody at cases.example.org and remembers it. Errors that are set are raised once."""
-
-    def __init__(self) -> None:
-        self.kept: list[Envelope] = []
-        self.at_mail: Exception | None = None
-        self.at_data: Exception | None = None
-        self.keeping = asyncio.Event()
-        self.may_finish = asyncio.Event()
-        self.may_finish.set()
-
-    def begin(self) -> None:
-        if self.at_mail is not None:
-            error, self.at_mail = self.at_mail, None
-            raise error
-
-    def admit(self, address: str) -> Recipient:
-        if address.startswith("nobody@"):
-            raise UnknownRecipient("There is no such mailbox here")
-        if address.startswith("crash@"):
-            raise ZeroDivisionError("a secret")
-        if address.lower() != "postmaster" and not address.endswith("@cases.example.org"):
-            raise RelayingDenied("We take mail for cases.example.org only")
-        return Recipient(address, Mailbox.FROM)
-
-    async def keep(self, envelope: Envelope) -> str:
-        self.keeping.set()
-        await self.may_finish.wait()
-        if self.at_data is not None:
-            error, self.at_data = self.at_data, None
-            raise error
-        self.kept.append(envelope)
-        return f"kept as {len(self.kept)}"
-
-
-class Client:
-    """A client that says exactly what it is told."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def hears(self) -> str:
-        """The next reply, of all its lines; "" when the connection has ended."""
-        lines = []
-        while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 20)).decode().rstrip("\r\n")
-            lines.append(line)
-            if line[3:4] != "-":
-                return "\n".join(lines)
-
-    async def says(self, line: str | bytes) -> str:
-        """Say one line, hear one reply."""
-        self.writer.write((line.encode() if isinstance(line, str) else line) + b"\r\n")
-        return await self.hears()
-
-    async def begins_mail(self, recipient: str = "reply+x@cases.example.org") -> None:
-        assert await self.says("MAIL FROM:<anna@example.org>") == "250 2.1.0 OK"
-        assert await self.says(f"RCPT TO:<{recipient}>") == "250 2.1.5 OK"
-        assert (await self.says("DATA")).startswith("354 ")
-
-    async def sends_mail(self, mail: bytes = MAIL) -> str:
-        await self.begins_mail()
-        return await self.says(mail + b".")
-
-    async def is_at_the_end(self) -> bool:
-        try:
-            return await asyncio.wait_for(self.reader.read(), 20) == b""
-        except ConnectionError:
-            return True
-
-    async def starts_tls(self, context: ssl.SSLContext) -> None:
-        assert (await self.says("STARTTLS")).startswith("220 ")
-        await self.writer.start_tls(context, server_hostname="localhost")
-
-
-class Doorway:
-    """A server on a free port, and clients to it."""
-
-    def __init__(self) -> None:
-        self.door = OpenDoor()
-        self.port = 0
-        self._stack = contextlib.AsyncExitStack()
-
-    async def opens(self, tls: ssl.SSLContext | None = None, **limits: int | float) -> SmtpServer:
-        settings = SmtpSection().model_copy(update=limits)
-        smtp = SmtpServer(self.door, settings, hostname="mx.cases.example.org", tls=tls)
-        self.port = await smtp.start("127.0.0.1", 0)
-        self._stack.push_async_callback(smtp.stop, 0)
-        return smtp
-
-    async def connects(self) -> Client:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        self._stack.callback(writer.close)
-        return Client(reader, writer)
-
-    async def greets(self) -> Client:
-        client = await self.connects()
-        assert await client.hears() == "220 mx.cases.example.org ESMTP"
-        assert (await client.says("EHLO client.example.org")).startswith("250-mx.cases.example.org\n")
-        return client
-
-    async def aclose(self) -> None:
-        await self._stack.aclose()
-
-
-@pytest.fixture
-async def doorway() -> AsyncIterator[Doorway]:
-    place = Doorway()
-    yield place
-    await place.aclose()
-
 
 # The dialogue
 
@@ -394,43 +270,6 @@ async def test_long_lines(doorway: Doorway) -> None:
     assert await client.says("NOOP") == "250 2.0.0 OK"
 
 
-class Wire(asyncio.Transport):
-    """The network, as far as a session sees it."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("192.0.2.9", 25)})
-        self.written = b""
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += bytes(data)
-
-    def close(self) -> None:
-        """Nothing more is heard."""
-
-    def is_closing(self) -> bool:
-        return False
-
-    def codes(self) -> list[bytes]:
-        return re.findall(rb"(?m)^(\d{3}) ", self.written)
-
-
-@contextlib.asynccontextmanager
-async def wired() -> AsyncIterator[tuple[Session, Wire, OpenDoor]]:
-    """A session without a socket: what it is given comes in exactly these blocks."""
-    door, wire = OpenDoor(), Wire()
-    session = Session(SmtpServer(door, SmtpSection(), hostname="mx.example.org"))
-    session.connection_made(wire)
-    yield session, wire, door
-    session.connection_lost(None)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens at the other end of a socket."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - nobody tells us
-            await asyncio.sleep(0.001)
-
-
 async def test_blocks_may_end_anywhere() -> None:
     stream = (
         b"EHLO me\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<a@cases.example.org>\r\nDATA\r\n"
@@ -570,6 +409,89 @@ async def test_keeping_is_no_silence(doorway: Doorway) -> None:
     assert await client.hears() == "250 2.0.0 kept as 1"
 
 
+async def test_a_mail_that_takes_too_long_is_broken_off(doorway: Doorway) -> None:
+    smtp = await doorway.opens(data_timeout=0.05)
+    client = await doorway.greets()
+    await client.begins_mail()
+    answer = asyncio.ensure_future(client.hears())
+
+    def trickles() -> bool:
+        client.writer.write(b"x\r\n")
+        return answer.done()
+
+    await until(trickles)
+    assert answer.result().startswith("421 4.4.2 ")
+    await until(lambda: not smtp._sessions)
+    assert not doorway.door.kept
+    assert smtp.in_flight == 0
+
+
+async def test_clients_of_one_ipv6_network_count_as_one() -> None:
+    smtp = SmtpServer(OpenDoor(), SmtpSection(max_connections_per_client=2), hostname="mx.example.org")
+    sessions = []
+    for address in ("2001:db8::1", "2001:db8::2", "2001:db8:0:0:f::3", "2001:db8:0:1::1", "fe80::1%eth0"):
+        session, wire = Session(smtp), Wire(address)
+        session.connection_made(wire)
+        sessions.append((session, wire.written[:4]))
+    assert [code for _, code in sessions] == [b"220 ", b"220 ", b"421 ", b"220 ", b"220 "]
+    for session, _ in sessions:
+        session.connection_lost(None)
+    assert not smtp._by_network
+
+
+# Room
+
+
+async def test_mail_that_comes_in_has_a_bound_over_all_sessions(doorway: Doorway) -> None:
+    smtp = await doorway.opens(max_in_flight=100_000)
+    first, second = await doorway.greets(), await doorway.greets()
+    half = MAIL + b"x" * 60_000 + b"\r\n"
+    for client in (first, second):
+        await client.begins_mail()
+    first.writer.write(half)
+    await until(lambda: smtp.in_flight >= len(half))
+    second.writer.write(half)  # who comes over the bound is refused, and the others are not
+    await until(lambda: any(session._rejection for session in smtp._sessions))
+    assert smtp.in_flight < len(half) + 100
+    assert (await second.says(half + b".")).startswith("452 4.3.1 ")
+    assert await first.says(b".") == "250 2.0.0 kept as 1"
+    assert await second.sends_mail(half) == "250 2.0.0 kept as 2"
+    assert smtp.in_flight == 0
+
+
+def test_there_is_room_for_the_largest_mail() -> None:
+    with pytest.raises(ValueError, match="max_in_flight must be at least max_size"):
+        SmtpSection(max_size=1_000_000, max_in_flight=999_999)
+
+
+async def test_no_mail_is_begun_while_there_is_no_room(doorway: Doorway) -> None:
+    smtp = await doorway.opens(max_in_flight=10)
+    doorway.door.may_finish.clear()
+    first, second = await doorway.greets(), await doorway.greets()
+    await first.begins_mail()
+    first.writer.write(MAIL + b".\r\n")
+    await doorway.door.keeping.wait()
+    assert smtp.in_flight == len(MAIL)
+    await second.says("MAIL FROM:<anna@example.org>")
+    await second.says("RCPT TO:<a@cases.example.org>")
+    assert (await second.says("DATA")).startswith("452 4.3.1 ")
+    doorway.door.may_finish.set()
+    assert await first.hears() == "250 2.0.0 kept as 1"
+    assert (await second.says("DATA")).startswith("354 ")
+    assert await second.says(MAIL + b".") == "250 2.0.0 kept as 2"
+
+
+async def test_who_leaves_makes_room(doorway: Doorway) -> None:
+    smtp = await doorway.opens()
+    client = await doorway.greets()
+    await client.begins_mail()
+    client.writer.write(MAIL)
+    await until(lambda: smtp.in_flight > 0)
+    client.writer.transport.abort()
+    await until(lambda: not smtp._sessions)
+    assert smtp.in_flight == 0
+
+
 # Clients that leave, servers that stop
 
 
@@ -667,34 +589,6 @@ async def test_stopping_waits_no_longer_than_the_grace(doorway: Doorway) -> None
 
 
 # TLS
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PEM file with key and certificate for localhost."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    options = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    options += ["-subj", "/CN=localhost"]
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run(["openssl", "req", *options, *names, *files], check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_bytes((folder / "key.pem").read_bytes() + (folder / "cert.pem").read_bytes())
-    return both
-
-
-@pytest.fixture
-def server_tls(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
-@pytest.fixture
-def client_tls(certificate: Path) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(certificate))
 
 
 async def test_a_mail_over_tls(doorway: Doorway, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
