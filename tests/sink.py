@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
+from functools import cached_property
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -24,7 +25,7 @@ class Mail:
     recipient: str
     raw: bytes
 
-    @property
+    @cached_property
     def message(self) -> EmailMessage:
         message = email.message_from_bytes(self.raw, policy=policy.default)
         assert isinstance(message, EmailMessage)
@@ -34,7 +35,7 @@ class Mail:
         """A header's text, unfolded; "" when it is missing."""
         return str(self.message.get(name, ""))
 
-    @property
+    @cached_property
     def message_id(self) -> str:
         return self.header("Message-ID")
 
@@ -54,13 +55,14 @@ class Sink:
     """A relay in a thread of its own.
 
     `at_mail`, `at_rcpt`, `at_dot`: what it answers instead of 250; the latter two by recipient. HANG_UP at the dot
-    takes the mail and breaks the connection instead of answering.
+    takes the mail and breaks the connection instead of answering. `on_mail` is called with a mail before the answer.
     """
 
     def __init__(self) -> None:
         self.at_mail = ""
         self.at_rcpt: dict[str, str] = {}
         self.at_dot: dict[str, str] = {}
+        self.on_mail: Callable[[Mail], None] = lambda mail: None
         self.mails: list[Mail] = []
         self.tried: Counter[str] = Counter()  # RCPT commands by recipient
         self.port = 0
@@ -133,8 +135,10 @@ class Sink:
         assert isinstance(envelope.content, bytes)
         answer = self.at_dot.get(envelope.rcpt_tos[0], "250 2.0.0 Ok: taken")
         if answer == HANG_UP or answer.startswith("2"):
+            mail = Mail(envelope.mail_from or "", envelope.rcpt_tos[0], envelope.content)
+            self.on_mail(mail)
             with self._arrived:
-                self.mails.append(Mail(envelope.mail_from or "", envelope.rcpt_tos[0], envelope.content))
+                self.mails.append(mail)
                 self._arrived.notify_all()
         if answer == HANG_UP:
             server.break_off()

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -146,7 +147,8 @@ def send(port: int, raw: bytes, sender: str, *recipients: str) -> str:
             raise smtplib.SMTPResponseException(answer[0], answer[1].decode())
         return answer[1].decode()
 
-    with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example.org", timeout=PATIENCE) as client:
+    client = smtplib.SMTP("127.0.0.1", port, local_hostname="client.example.org", timeout=PATIENCE)
+    with closing(client):  # without QUIT: how that ends says nothing about the mail
         client.ehlo()
         must(250, client.mail(sender))
         for recipient in recipients:
