@@ -216,13 +216,12 @@ class Desk:
         """
         if actor.door is not Door.MAIL and len(draft.body) > MESSAGE_CHARACTERS:
             raise Invalid((Problem("body", f"must have at most {MESSAGE_CHARACTERS} characters"),))
-        bodies, files = split_draft(draft)
-        if not draft.body and not files:
+        if not draft.body and not draft.files:
             raise Invalid((Problem("body", "must not be empty"),))
-        attachments = self._keep_files(files)
+        parts = tuple((body, self._keep_files(files)) for body, files in split_draft(draft))
         return self._once(
             key,
-            lambda: self._answering(case_id, actor, draft, bodies, attachments),
+            lambda: self._answering(case_id, actor, draft, parts),
             lambda ids: Posted(cases.find_messages(ids.split()), repeated=True),
             also,
             # A mail is kept until it is posted: nobody is told before the claim of the outgoing mail is synced.
@@ -234,27 +233,26 @@ class Desk:
         case_id: str,
         actor: Actor,
         draft: Draft,
-        bodies: tuple[str, ...],
-        attachments: tuple[Attachment, ...],
+        parts: tuple[tuple[str, tuple[Attachment, ...]], ...],
     ) -> Callable[[], tuple[Posted, str]]:
-        """Decide and render an answer. Returns the job that writes it."""
+        """Decide and render an answer. parts: text and files of each message. Returns the job that writes it."""
         now = self._now()
         file = self._load(case_id, actor)
         author = next((p for p in file.participants if p.id == actor.participant_id), None)
         act = lifecycle.reply_act(actor.role, by_mail=actor.door is Door.MAIL)
-        change = lifecycle.decide(file.view.case, act, actor.role, now, messages=len(bodies))
+        change = lifecycle.decide(file.view.case, act, actor.role, now, messages=len(parts))
         entries = [
             _Entry(
                 Message(
                     id=new_id("cmsg", now), case_id=case_id, number=file.message_count + place, sender_type=actor.role,
                     sender_id=self._author_id(actor, file, author), sender_name=self._author_name(actor, file, author),
-                    body=body, created_at=now, via=actor.via, attachments=attachments if place == 1 else (),
+                    body=body, created_at=now, via=actor.via, attachments=attachments,
                 ),
                 actor.participant_id,
                 draft.mail_id,
                 draft.full_text if place == 1 else "",
             )
-            for place, body in enumerate(bodies, 1)
+            for place, (body, attachments) in enumerate(parts, 1)
         ]  # fmt: skip
         told = notices.on_reply(file.participants, actor.role, actor.participant_id)
         write = self._changing(file, change, entries, told, now)

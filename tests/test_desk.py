@@ -320,11 +320,12 @@ def test_a_long_mail_becomes_consecutive_messages_and_one_mail(office: Office) -
 def test_what_is_longer_than_five_messages_goes_on_in_a_file(office: Office) -> None:
     case_id = office.open()
     words = [f"word{number}" for number in range(5_000)]
-    posted = office.desk.deliver_reply(case_id, office.by_mail(case_id, TOM), Draft(" ".join(words)))
+    notes = tuple(File(f"note{number}.txt", "text/plain", b"x") for number in range(5))
+    posted = office.desk.deliver_reply(case_id, office.by_mail(case_id, TOM), Draft(" ".join(words), notes))
     assert len(posted.messages) == MESSAGES_PER_MAIL
     files = [file for message in posted.messages for file in message.attachments]
-    assert [file.filename for file in files] == [REST_FILENAME]
-    rest = office.parts.files.read(files[0].sha256).decode()
+    assert [file.filename for file in files] == [*(note.filename for note in notes), REST_FILENAME]
+    rest = office.parts.files.read(files[-1].sha256).decode()
     assert " ".join([*(message.body for message in posted.messages), rest]).split() == words
 
 

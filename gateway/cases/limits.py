@@ -1,21 +1,22 @@
 """What one message may hold, and what becomes of more: nothing is lost (DESIGN §3)."""
 
-from gateway.cases.model import ATTACHMENTS_PER_MESSAGE, MESSAGE_CHARACTERS, Draft, File
+from gateway.cases.model import MESSAGE_CHARACTERS, Draft, File
 
 MESSAGES_PER_MAIL = 5
 REST_FILENAME = "rest of the message.txt"
 
 
-def split_draft(draft: Draft) -> tuple[tuple[str, ...], tuple[File, ...]]:
-    """The texts of consecutive messages, and the files of the first of them.
+def split_draft(draft: Draft) -> tuple[tuple[str, tuple[File, ...]], ...]:
+    """Consecutive messages: the text and the files of each. The draft's files stand with the first.
 
-    A text too long for the messages that one mail may make goes on in a text file, the first of the files.
+    A text too long for the messages that one mail may make goes on in a text file, which stands with the last.
     """
     parts, rest = split_text(draft.body)
-    files = draft.files
+    files: list[tuple[File, ...]] = [() for _ in parts]
+    files[0] = draft.files
     if rest:
-        files = (File(REST_FILENAME, "text/plain", rest.encode()), *files)
-    return parts, files[:ATTACHMENTS_PER_MESSAGE]
+        files[-1] = (*files[-1], File(REST_FILENAME, "text/plain", rest.encode()))
+    return tuple(zip(parts, files, strict=True))
 
 
 def split_text(text: str) -> tuple[tuple[str, ...], str]:

@@ -78,13 +78,15 @@ def test_it_is_cut_where_a_reader_would(text: str, first: str) -> None:
     assert split_text(text)[0][0] == first
 
 
-def test_the_rest_is_a_file_and_the_first_of_them() -> None:
-    picture = File("lid.png", "image/png", b"png")
-    texts, files = split_draft(Draft("ü" * (MOST + 10), (picture,)))
-    assert texts == ("ü" * MESSAGE_CHARACTERS,) * MESSAGES_PER_MAIL
-    assert files == (File(REST_FILENAME, "text/plain", ("ü" * 10).encode()), picture)
+def test_the_rest_is_a_file_of_the_last_message_and_takes_no_other_files_place() -> None:
+    pictures = tuple(File(f"{n}.png", "image/png", b"png") for n in range(ATTACHMENTS_PER_MESSAGE))
+    (first, files), *others = split_draft(Draft("ü" * (MOST + 10), pictures))
+    assert files == pictures
+    assert [first, *(text for text, _ in others)] == ["ü" * MESSAGE_CHARACTERS] * MESSAGES_PER_MAIL
+    rest = File(REST_FILENAME, "text/plain", ("ü" * 10).encode())
+    assert [files for _, files in others] == [(), (), (), (rest,)]
 
 
 def test_a_draft_within_the_limits_is_as_it_was() -> None:
     files = tuple(File(f"{n}.txt", "text/plain", b"x") for n in range(ATTACHMENTS_PER_MESSAGE))
-    assert split_draft(Draft("The lid fits.", files)) == (("The lid fits.",), files)
+    assert split_draft(Draft("The lid fits.", files)) == (("The lid fits.", files),)
