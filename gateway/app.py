@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvloop
-from huey import Huey
 
 from gateway import keys
 from gateway.config import Config
@@ -27,7 +26,7 @@ from store import idempotency, inbox, migrations, outbox
 from store.database import Database
 from store.files import Files
 from tasks.jobs import Jobs, declare
-from tasks.queue import Bell, make_queue
+from tasks.queue import Bell, Queue, make_queue
 
 RELAY_TIMEOUT = 45.0  # seconds for each step; all steps of one mail together end before its lease does
 RUSH_REST = 0.02  # seconds between two processed mails while mail comes in at a rush
@@ -55,7 +54,7 @@ class Parts:
     dispatcher: Dispatcher
     jobs: Jobs
     bell: Bell
-    queue: Huey
+    queue: Queue
     stopping: threading.Event
     now: Callable[[], datetime]
 
@@ -111,8 +110,7 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     database, files = open_store(config, migrate=run)
     secrets = keys.load(config, database, may_make=run, now=now())
     bell, stopping = Bell(), threading.Event()
-    # The doors ring for jobs that are declared only after what they work with is built.
-    wakes: dict[str, Callable[[], None]] = {}
+    # Whoever leaves work behind wakes `jobs`, which are declared below: they are made of what is built first.
     composer = Composer(config, secrets.keyring, Renderer())
     desk = Desk(
         database,
@@ -121,7 +119,7 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         reply_domain=config.mail.reply_domain,
         support_name=config.support.name,
         now=now,
-        wake=lambda: wakes["outbox"](),
+        wake=lambda: jobs.wake_outbox(),
     )
     admission = Admission(
         secrets.keyring,
@@ -130,7 +128,7 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         known_key_ids=secrets.known_key_ids,
     )
     rush = Rush(time.monotonic)
-    intake = Intake(admission, database, files, now=now, rush=rush, wake=lambda: wakes["inbox"]())
+    intake = Intake(admission, database, files, now=now, rush=rush, wake=lambda: jobs.wake_inbox())
     loop_headers = secrets.keyring.loop_headers()
     processor = Processor(
         desk,
@@ -151,14 +149,12 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         ],
         worker=worker,
         now=now,
-        wake=lambda: wakes["outbox"](),
+        wake=lambda: jobs.wake_outbox(),
         stopping=stopping.is_set,
         new_loop=uvloop.new_event_loop,
     )
     queue = make_queue(config.queue_url)
-    jobs = declare(queue, processor, dispatcher, lambda: tidy(database, now()))
-    wakes["outbox"] = lambda: bell.ring(jobs.dispatch_outbox)
-    wakes["inbox"] = lambda: bell.ring(jobs.process_inbox)
+    jobs = declare(queue, bell, processor, dispatcher, lambda: tidy(database, now()))
     return Parts(
         config, database, files, secrets, admission, intake, desk, processor, dispatcher, jobs, bell, queue, stopping,
         now,

@@ -21,6 +21,7 @@ from gateway.app import Parts
 from gateway.config import Config
 from gateway.errors import Invalid, Problem, StorageFull, StoreUnavailable
 from gateway.inbound.server import SmtpServer
+from gateway.web.providers.routes import make_router
 from gateway.web.server import make_app
 from store import credentials, inbox, outbox
 from tasks.queue import QuietConsumer, make_consumer
@@ -140,8 +141,8 @@ async def _workers(parts: Parts, role: Role) -> AsyncIterator[None]:
     if Role.WORKER in role:
         consumer = make_consumer(parts.queue, WORKER_THREADS)
         consumer.start()
-        parts.bell.ring(parts.jobs.process_inbox)  # what was left behind is due now
-        parts.bell.ring(parts.jobs.dispatch_outbox)
+        parts.jobs.wake_inbox()  # what was left behind is due now
+        parts.jobs.wake_outbox()
     try:
         yield
     finally:
@@ -192,6 +193,7 @@ async def _http(parts: Parts, role: Role, pages: "Pages | None") -> AsyncIterato
         problems=parts.problems,
         now=parts.now,
     )
+    app.include_router(make_router(parts.config, parts.intake, now=parts.now))
     if pages is not None:
         app.include_router(pages)
     host, port = _host_and_port(parts.config.http.listen)
@@ -245,6 +247,7 @@ def _certificate(config: Config) -> ssl.SSLContext | None:
 @contextmanager
 def only_one(data_dir: Path) -> Iterator[None]:
     """Hold `data_dir` for one `run`. Raises Invalid when another process has it."""
+    data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "run.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

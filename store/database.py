@@ -48,7 +48,7 @@ def sql(statement: str, params: Sequence[Any] = ()) -> Any:
         return proxy.obj.statement(statement, params)
     except sqlite3.IntegrityError:
         raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, peewee.PeeweeException) as error:  # peewee's own when the connection cannot be made
         log.error("store.statement_failed", error=str(error))
         raise _unavailable() from error
 
@@ -118,13 +118,16 @@ class Database:
 
     def close(self) -> None:
         """Finish the waiting jobs and take no more. The connections of other threads close with their threads."""
-        if self._writer is not None:
+        with self._turn:
             self._closing = True
+            while self._jobs:
+                self._commit_next()
+            self.healthy = False
+            self._engine.close_writing()
+        if self._writer is not None:
             self._asked.set()
             self._writer.join()
             self._writer = None
-        self.healthy = False
-        self._engine.close_writing()
         self._engine.close()
 
     def write(self, job: Callable[[], T], *, then: Callable[[], None] | None = None, durable: bool = True) -> T:
@@ -135,6 +138,8 @@ class Database:
         a power cut may take it back together with everything after it: for what nobody outside was told yet.
         Raises what the job raised, or StoreUnavailable.
         """
+        if self._engine.is_writing():
+            raise RuntimeError("a job that writes is in its transaction already")
         entry = _Job(job, then, durable)
         self._submit(entry)
         with self._turn:  # who had it before may have done this job already
@@ -155,28 +160,25 @@ class Database:
         return await future
 
     def _submit(self, job: _Job) -> None:
-        if not self.healthy:
+        if not self.healthy or self._closing:
             raise _unavailable()
         self._jobs.append(job)
 
     def _serve(self) -> None:
-        """The writer thread: does what event loops asked for."""
+        """The writer thread: does what event loops asked for; what comes while it closes hears that it is too late."""
         while not self._closing or self._jobs:
             self._asked.wait()
             self._asked.clear()
             with self._turn:
                 while self._jobs:
                     self._commit_next()
-            if self._closing:
-                self._asked.set()
 
     def _commit_next(self) -> None:
         """Commit the jobs that wait now, at most GROUP, and tell the results. The caller has the turn."""
         group = [self._jobs.popleft() for _ in range(min(GROUP, len(self._jobs)))]
         fatal: BaseException | None = None
         if self.healthy:
-            with self._engine.writing():
-                fatal = self._commit(group)
+            fatal = self._commit(group)
         else:
             _fail(group)
         self._answer(group)
@@ -186,11 +188,12 @@ class Database:
     def _commit(self, group: list[_Job]) -> BaseException | None:
         """Run a group in one transaction. Returns the error that must end the writer, if any."""
         try:
-            self._engine.sync_commits(any(job.durable for job in group))
-            self._engine.run(self._engine.begin_statement)
-            for job in group:
-                self._run(job, alone=len(group) == 1)
-            self._engine.run("COMMIT")
+            with self._engine.writing():
+                self._engine.sync_commits(any(job.durable for job in group))
+                self._engine.run(self._engine.begin_statement)
+                for job in group:
+                    self._run(job, alone=len(group) == 1)
+                self._engine.run("COMMIT")
         except (peewee.PeeweeException, sqlite3.Error, _TransactionLost) as error:
             log.error("store.group_lost", jobs=len(group), error=str(error))
             _fail(group)
@@ -220,7 +223,8 @@ class Database:
         """Leave no half transaction behind, whatever state the connection is in."""
         try:
             if self._engine.stands():
-                self._engine.run("ROLLBACK")
+                with self._engine.writing():
+                    self._engine.run("ROLLBACK")
         except (peewee.PeeweeException, sqlite3.Error) as error:
             log.error("store.rollback_failed", error=str(error))
             self._engine.close_writing()
@@ -304,6 +308,10 @@ class SqliteEngine(peewee.SqliteDatabase):
         finally:
             self._here.writing = False
 
+    def is_writing(self) -> bool:
+        """Whether this thread is within `writing`."""
+        return getattr(self._here, "writing", False)
+
     def close_writing(self) -> None:
         """Close the connection that writes; the next `writing` opens another one."""
         if self._writer is not None:
@@ -312,7 +320,7 @@ class SqliteEngine(peewee.SqliteDatabase):
 
     def statement(self, statement: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement on the connection that is this thread's now."""
-        if getattr(self._here, "writing", False) and self._writer is not None:
+        if self.is_writing() and self._writer is not None:
             return self._writer.execute(statement, params)
         connection: sqlite3.Connection = self.connection()  # type: ignore[no-untyped-call]
         return connection.execute(statement, params)

@@ -10,6 +10,7 @@ from gateway.errors import NotFound
 from store.database import sql
 from store.tables import from_ms, to_ms
 
+GIVE_UP = timedelta(days=3)  # of tries, counted anew when an operator asks for another one
 UNCLEAR_TRIES = 3  # endings of which nobody knows whether the relay has the mail
 _ACTIVE = "state NOT IN ('sent', 'failed', 'cancelled')"  # word for word the condition of the index outbox_due
 
@@ -52,6 +53,7 @@ class Outgoing:
     attempts: int
     unclear: int
     created_at: datetime
+    give_up_at: datetime
     sent_at: datetime | None
     relay: str
     answer: str
@@ -65,7 +67,7 @@ class LeaseLost(Exception):
 
 _COLUMNS = (
     "id, case_id, participant_id, message_id, template, recipient, envelope_from, rfc_message_id, subject, state, "
-    "due_at, attempts, unclear, created_at, sent_at, relay, answer, data"
+    "due_at, attempts, unclear, created_at, give_up_at, sent_at, relay, answer, data"
 )
 _WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "x''"
 
@@ -73,12 +75,12 @@ _WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "x''"
 def _outgoing(row: tuple, stands: bool = True) -> Outgoing:  # type: ignore[type-arg]
     (
         id_, case_id, participant, message, template, recipient, envelope_from, rfc_id, subject, state, due, attempts,
-        unclear, created, sent, relay, answer, data,
+        unclear, created, give_up, sent, relay, answer, data,
     ) = row  # fmt: skip
     return Outgoing(
         id_, case_id, participant, message, template, recipient, envelope_from, rfc_id, subject, state, from_ms(due),
-        attempts, unclear, from_ms(created), None if sent is None else from_ms(sent), relay, answer, bytes(data),
-        stands,
+        attempts, unclear, from_ms(created), from_ms(give_up), None if sent is None else from_ms(sent), relay,
+        answer, bytes(data), stands,
     )  # fmt: skip
 
 
@@ -87,11 +89,12 @@ def insert(mail: NewMail, now: datetime) -> None:
     at = to_ms(now)
     sql(
         "INSERT INTO outbox (handle, case_id, participant_id, generation, message_id, template, recipient,"
-        " envelope_from, rfc_message_id, subject, state, due_at, attempts, unclear, worker, created_at, relay, answer,"
-        " data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, 0, '', ?, '', '', ?)",
+        " envelope_from, rfc_message_id, subject, state, due_at, attempts, unclear, worker, created_at, give_up_at,"
+        " relay, answer, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, 0, '', ?, ?, '', '', ?)",
         (
             mail.handle, mail.case_id, mail.participant_id, mail.generation, mail.message_id, mail.template,
-            mail.recipient, mail.envelope_from, mail.rfc_message_id, mail.subject, at, at, mail.data,
+            mail.recipient, mail.envelope_from, mail.rfc_message_id, mail.subject, at, at, to_ms(now + GIVE_UP),
+            mail.data,
         ),
     )  # fmt: skip
 
@@ -198,9 +201,9 @@ def retry(outbox_id: int, now: datetime) -> bool:
     """Make a failed, cancelled or waiting mail due now. False: it was sent or is on its way. Raises NotFound."""
     get(outbox_id)
     retried: int = sql(
-        "UPDATE outbox SET state = 'queued', due_at = ?, unclear = 0"
+        "UPDATE outbox SET state = 'queued', due_at = ?, give_up_at = ?, unclear = 0"
         " WHERE id = ? AND state IN ('queued', 'failed', 'cancelled')",
-        (to_ms(now), outbox_id),
+        (to_ms(now), to_ms(now + GIVE_UP), outbox_id),
     ).rowcount
     return retried == 1
 

@@ -294,6 +294,7 @@ class OutboxRow(Row):
     unclear = IntegerField()
     worker = CharField(64)
     created_at = Moment()
+    give_up_at = Moment()
     sent_at = Moment(null=True)
     relay = CharField(254)
     answer = TextField()

@@ -7,19 +7,33 @@ from huey import Huey, crontab
 
 from gateway.inbound.process import Processor
 from gateway.outbound.dispatch import Dispatcher
-from tasks.queue import Alone
+from tasks.queue import Alone, Bell
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """Enqueue functions: calling one wakes a worker of any process."""
+    """Wakes for what waits in inbox and outbox: a worker of this process that is at it, else one of any process."""
 
+    bell: Bell
+    inbox: Alone
+    outbox: Alone
     process_inbox: Callable[[], object]
     dispatch_outbox: Callable[[], object]
+
+    def wake_inbox(self) -> None:
+        """Mail waits to be processed. Never blocks, never fails."""
+        if not self.inbox.nudge():
+            self.bell.ring(self.process_inbox)
+
+    def wake_outbox(self) -> None:
+        """Mail waits to be sent. Never blocks, never fails."""
+        if not self.outbox.nudge():
+            self.bell.ring(self.dispatch_outbox)
 
 
 def declare(
     queue: Huey,
+    bell: Bell,
     processor: Processor,
     dispatcher: Dispatcher,
     sweep: Callable[[], object],
@@ -49,4 +63,4 @@ def declare(
     def sweep_rest() -> None:
         sweep()
 
-    return Jobs(process_inbox, dispatch_outbox)
+    return Jobs(bell, inbox, outbox, process_inbox, dispatch_outbox)

@@ -8,10 +8,13 @@ from urllib.parse import urlsplit
 import structlog
 from huey import Huey
 from huey.consumer import Consumer
+from huey.exceptions import HueyException
 from huey.storage import SqliteStorage
 
 POLL = 0.2  # seconds between looks for wakes of other processes
 REST = 0.02  # seconds between two wakes of one kind: all rings within them are one
+
+Queue = Huey  # the name by which others know it
 
 log = structlog.get_logger("queue")
 
@@ -101,7 +104,7 @@ class Bell:
             for enqueue in rung:
                 try:
                     enqueue()
-                except (sqlite3.Error, OSError) as error:
+                except (sqlite3.Error, OSError, HueyException) as error:
                     log.error("queue.wake_lost", error=str(error))  # the sweep of the next minute finds the rows
             self._ended.wait(REST)
 
@@ -116,6 +119,11 @@ class Alone:
         self._work = work
         self._place = threading.Lock()
         self._called = False
+
+    def nudge(self) -> bool:
+        """Have it start over if it is at work in this process. False when it is not: then somebody must call it."""
+        self._called = True
+        return self._place.locked()  # who holds it looks at _called after letting go
 
     def __call__(self) -> None:
         """Work until nobody has called meanwhile, or leave it to who is at it."""

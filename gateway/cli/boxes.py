@@ -92,7 +92,7 @@ def replay(inbox_id: MailId, config: ConfigFile = None) -> None:
 
     with working(settings(config)) as parts:
         parts.database.write(lambda: rows.replay(inbox_id, parts.now()))
-        parts.bell.ring(parts.jobs.process_inbox)
+        parts.jobs.wake_inbox()
     typer.echo(f"mail {inbox_id} is due again")
 
 
@@ -206,7 +206,7 @@ def retry(
             return [(number, rows.retry(number, now)) for number in outbox_ids or rows.failed_ids()]
 
         retried = parts.database.write(job)
-        parts.bell.ring(parts.jobs.dispatch_outbox)
+        parts.jobs.wake_outbox()
     for number, due in retried:
         typer.echo(f"mail {number} " + ("is due now" if due else "was sent or is on its way: nothing to do"))
 

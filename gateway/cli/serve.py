@@ -29,8 +29,8 @@ def run(config: ConfigFile = None) -> None:
     from gateway.serving import Role, only_one, serve, take_over
 
     loaded = settings(config, log_level=logging.INFO)
-    parts = build(loaded, run=True, worker="run")
     with only_one(loaded.gateway.data_dir):
+        parts = build(loaded, run=True, worker="run")
         take_over(parts)
         status = serve(parts, Role.RUN, ready=lambda listening: _welcome(loaded, listening))
     raise typer.Exit(status)
@@ -44,7 +44,7 @@ def demo(config: ConfigFile = None) -> None:
     """
     from gateway.demo import demo as run_demo
 
-    raise typer.Exit(run_demo(settings(config, log_level=logging.INFO)))
+    raise typer.Exit(run_demo(settings(config)))
 
 
 @commands.command()

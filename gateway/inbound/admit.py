@@ -65,7 +65,7 @@ class Admission:
             return self._signed(address, Mailbox.REPLY, signing.Purpose.REPLY, token)
         if plus and name == Mailbox.BOUNCE:
             return self._signed(address, Mailbox.BOUNCE, signing.Purpose.BOUNCE, token)
-        if name in _POSTMASTERS:
+        if local.lower() in _POSTMASTERS:
             return Recipient(address, Mailbox.POSTMASTER)
         raise UnknownRecipient(_NO_SUCH_MAILBOX)
 

@@ -1,6 +1,5 @@
 """File names as a mail gives them, made safe: a base name, never empty, never with control characters."""
 
-import mimetypes
 import re
 import unicodedata
 
@@ -27,7 +26,34 @@ _USUAL = {
     "text/rfc822-headers": "headers.txt",
     "text/x-amp-html": "text.amp.html",
 }
+# Our own few: the standard library's table depends on what is installed on the machine.
 _EXTENSIONS = {
+    "application/gzip": ".gz",
+    "application/json": ".json",
+    "application/msword": ".doc",
+    "application/pdf": ".pdf",
+    "application/rtf": ".rtf",
+    "application/vnd.ms-excel": ".xls",
+    "application/vnd.ms-powerpoint": ".ppt",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/xml": ".xml",
+    "application/zip": ".zip",
+    "audio/mpeg": ".mp3",
+    "audio/wav": ".wav",
+    "image/bmp": ".bmp",
+    "image/gif": ".gif",
+    "image/png": ".png",
+    "image/svg+xml": ".svg",
+    "image/tiff": ".tiff",
+    "text/css": ".css",
+    "text/csv": ".csv",
+    "text/markdown": ".md",
+    "text/vcard": ".vcf",
+    "text/xml": ".xml",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
     "image/jpeg": ".jpg",
     "image/jpg": ".jpg",
     "image/pjpeg": ".jpg",
@@ -58,6 +84,5 @@ def default(content_type: str) -> str:
     if usual:
         return usual
     kind = content_type.partition("/")[0]
-    extension = _EXTENSIONS.get(content_type) or mimetypes.guess_extension(content_type, strict=False)
-    extension = extension or (".txt" if kind == "text" else ".bin")
+    extension = _EXTENSIONS.get(content_type) or (".txt" if kind == "text" else ".bin")
     return (kind if kind in ("image", "audio", "video", "text") else "file") + extension

@@ -168,7 +168,7 @@ def begins_well(span: str) -> bool:
 def begins_with_person(line: str) -> bool:
     """Whether the line begins with up to six words and a bracketed address: no name is too odd for that."""
     match = _BRACKETED.search(line)
-    return bool(match) and len(line[: match.start()].split()) <= 6
+    return match is not None and len(line[: match.start()].split()) <= 6
 
 
 def is_name(words: str) -> bool:

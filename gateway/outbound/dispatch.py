@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from gateway.errors import StoreUnavailable
 from gateway.outbound.relay import Answer, Outcome, Relay
 from store import outbox
 from store.database import Database
@@ -20,9 +21,9 @@ from store.outbox import LeaseLost, Outgoing
 LEASE = timedelta(minutes=5)
 DEADLINE = LEASE - timedelta(seconds=60)  # a worker that is late must not send what another one has claimed
 SENDERS = 4  # mails on their way at the same time
-GIVE_UP = timedelta(days=3)
 BACK_OFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
 UNCLEAR_PAUSE = timedelta(minutes=10)
+STORE_PAUSE = 1.0  # seconds until the next try to write results
 RELAY_PAUSES = (5.0, 10.0, 20.0, 40.0, 60.0)  # seconds
 
 T = TypeVar("T")
@@ -92,13 +93,23 @@ class Dispatcher:
         sending: set[asyncio.Task[Callable[[], None]]] = set()
         while True:
             free = 0 if self._stopping() or not self._open_routes() else SENDERS - len(sending)
-            for mail in await self._turn(settled, free):
+            for mail in await self._settle_and_claim(settled, free):
                 sending.add(self._loop.create_task(self._deliver(mail)))
             if not sending:
                 return count
             done, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
             settled = [task.result() for task in done]
             count += len(done)
+
+    async def _settle_and_claim(self, settled: list[Callable[[], None]], free: int) -> tuple[Outgoing, ...]:
+        """`_turn`, again while the database is in trouble: a result that gets lost would mean a mail sent twice."""
+        while True:
+            try:
+                return await self._turn(settled, free)
+            except StoreUnavailable:
+                if not settled or self._stopping():
+                    raise
+                await asyncio.sleep(STORE_PAUSE)
 
     async def _turn(self, settled: list[Callable[[], None]], free: int) -> tuple[Outgoing, ...]:
         """Write results and claim the next mails in one transaction.
@@ -147,6 +158,8 @@ class Dispatcher:
 
     def _pause(self, route: _Route, answer: Answer) -> None:
         """HARDENING rule 7: trouble of the relay is no trouble of the mail."""
+        if route.paused_until > self._loop.time():
+            return  # the mails that were on their way together met one and the same trouble
         pause = RELAY_PAUSES[min(route.troubles, len(RELAY_PAUSES) - 1)]
         route.troubles += 1
         route.paused_until = self._loop.time() + pause
@@ -163,8 +176,8 @@ class Dispatcher:
             return lambda: outbox.failed(mail, relay, text)
         if answer.outcome is Outcome.UNCLEAR:
             return lambda: outbox.postpone(mail, now + UNCLEAR_PAUSE, relay, text, unclear=True)
-        if now - mail.created_at >= GIVE_UP:
-            return lambda: outbox.failed(mail, relay, f"given up after {GIVE_UP.days} days: {text}")
+        if now >= mail.give_up_at:
+            return lambda: outbox.failed(mail, relay, f"given up: {text}")
         pause = BACK_OFF[min(mail.attempts, len(BACK_OFF)) - 1]
         return lambda: outbox.postpone(mail, now + pause, relay, text)
 

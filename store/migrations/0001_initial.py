@@ -89,7 +89,8 @@ CREATE TABLE outbox (
     generation INTEGER NOT NULL, message_id VARCHAR(48), template VARCHAR(64) NOT NULL,
     recipient VARCHAR(254) NOT NULL, envelope_from VARCHAR(254) NOT NULL, rfc_message_id VARCHAR(254) NOT NULL,
     subject TEXT NOT NULL, state VARCHAR(16) NOT NULL, due_at BIGINT NOT NULL, attempts INTEGER NOT NULL,
-    unclear INTEGER NOT NULL, worker VARCHAR(64) NOT NULL, created_at BIGINT NOT NULL, sent_at BIGINT,
+    unclear INTEGER NOT NULL, worker VARCHAR(64) NOT NULL, created_at BIGINT NOT NULL,
+    give_up_at BIGINT NOT NULL, sent_at BIGINT,
     relay VARCHAR(254) NOT NULL, answer TEXT NOT NULL, data {blob} NOT NULL
 );
 CREATE UNIQUE INDEX outbox_handle ON outbox (handle);

@@ -431,7 +431,6 @@ def test_a_file_that_turns_read_only(notes: Database) -> None:
     assert not notes.healthy
 
 
-@pytest.mark.xfail(strict=True, reason="the connection is made outside of what answers for a lost group")
 def test_a_database_that_cannot_be_reached_again(notes: Database) -> None:
     """After a failed rollback the connection is closed; by then there may be no file, or no descriptor, for another."""
     proxy.obj.close_writing()
@@ -515,3 +514,15 @@ def test_nothing_is_written_before_it_is_opened(tmp_path: Path) -> None:
 def test_a_database_of_another_kind_is_refused_with_the_form_that_works(url: str) -> None:
     with pytest.raises(ValueError, match="write sqlite:"):
         connect(url)
+
+
+def test_a_job_that_would_wait_for_its_own_turn_is_told_so(notes: Database) -> None:
+    with pytest.raises(RuntimeError, match="in its transaction already"):
+        notes.write(lambda: notes.write(adding("never")))
+    assert noted() == []
+
+
+def test_after_closing_nothing_is_taken(notes: Database) -> None:
+    notes.close()
+    with pytest.raises(StoreUnavailable):
+        notes.write(adding("too late"))

@@ -290,8 +290,8 @@ def test_questions_about_what_waits_read_the_small_index(
         lambda: sql(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
             " INSERT INTO outbox (handle, case_id, generation, template, recipient, envelope_from, rfc_message_id,"
-            " subject, state, due_at, attempts, unclear, worker, created_at, relay, answer, data)"
-            " SELECT i, '', 0, '', '', '', i, '', 'sent', 0, 1, 0, '', 0, '', '', x'00' FROM n"
+            " subject, state, due_at, attempts, unclear, worker, created_at, give_up_at, relay, answer, data)"
+            " SELECT i, '', 0, '', '', '', i, '', 'sent', 0, 1, 0, '', 0, 0, '', '', x'00' FROM n"
         )
     )
     (statement,) = statements(function, *args)

@@ -403,3 +403,22 @@ def test_work_that_failed_can_be_called_again() -> None:
         alone()
     alone()
     assert calls.calls == 2
+
+
+def test_a_nudge_makes_work_that_is_under_way_start_over() -> None:
+    begun, may_end, times = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        times.append(1)
+        begun.set()
+        assert may_end.wait(30)
+
+    alone = Alone(work)
+    assert not alone.nudge(), "nobody is at it: the caller has to wake a worker"
+    worker = threading.Thread(target=alone)
+    worker.start()
+    assert begun.wait(30)
+    assert alone.nudge()
+    may_end.set()
+    worker.join(30)
+    assert len(times) == 2
