@@ -8,6 +8,7 @@ import base64
 import binascii
 import difflib
 import json
+import re
 import tomllib
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -94,9 +95,22 @@ def _token_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _path_secret(secret: SecretStr) -> SecretStr:
+    if secret.get_secret_value() and not re.fullmatch(r"[A-Za-z0-9_-]{20,}", secret.get_secret_value()):
+        raise ValueError("write 20 or more of A-Z a-z 0-9 - _")
+    return secret
+
+
+def _topic_arn(value: str) -> str:
+    if value and not re.fullmatch(r"arn:aws(-us-gov)?:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}", value):
+        raise ValueError("write arn:aws:sns:<region>:<account>:<topic>")
+    return value
+
+
 ListenAddress = Annotated[str, AfterValidator(_address)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Domain = Annotated[str, AfterValidator(_domain)]
+PathSecret = Annotated[SecretStr, AfterValidator(_path_secret)]
 
 
 class Section(BaseModel):
@@ -121,6 +135,10 @@ class HttpSection(Section):
     """The web door."""
 
     listen: ListenAddress = Field("127.0.0.1:8080", description="host:port of the HTTP server.")
+    proxy_from: tuple[Network, ...] = Field(
+        (),
+        description="Networks of the TLS proxies before `listen`; only their X-Forwarded-For and -Proto are believed.",
+    )
 
 
 class SmtpSection(Section):
@@ -202,6 +220,36 @@ class HooksSection(Section):
     )
 
 
+class ProvidersSection(Section):
+    """Mail providers that hand mail over by HTTPS (docs/providers.md). Each is off while its key or topic is empty."""
+
+    mailgun_signing_key: SecretStr = Field(
+        SecretStr(""), description="The account's HTTP webhook signing key; switches /inbound/mailgun/mime on."
+    )
+    sendgrid_public_key: str = Field(
+        "", description="Base64, the public key of the signature policy; switches /inbound/sendgrid on."
+    )
+    sendgrid_secret: PathSecret = Field(
+        SecretStr(""), description="Switches /inbound/sendgrid/<secret> on, for calls that are not signed."
+    )
+    sendgrid_networks: tuple[Network, ...] = Field((), description="Where calls that are not signed may come from.")
+    postmark_secret: PathSecret = Field(
+        SecretStr(""), description="20 or more of A-Z a-z 0-9 - _; switches /inbound/postmark/<secret> on."
+    )
+    postmark_networks: tuple[Network, ...] = Field((), description="Where Postmark's calls may come from.")
+    ses_topic_arn: Annotated[str, AfterValidator(_topic_arn)] = Field(
+        "", description="arn:aws:sns:<region>:<account>:<topic> that SES publishes to; switches /inbound/ses on."
+    )
+
+    @model_validator(mode="after")
+    def _check_networks(self) -> "ProvidersSection":
+        """A secret that stands in a URL is not enough by itself (HARDENING rule 23)."""
+        for name in ("sendgrid", "postmark"):
+            if getattr(self, f"{name}_secret").get_secret_value() and not getattr(self, f"{name}_networks"):
+                raise ValueError(f"{name}_secret needs {name}_networks: the networks that the calls come from")
+        return self
+
+
 class TokensSection(Section):
     """Keys of reply addresses."""
 
@@ -240,6 +288,7 @@ class Config(BaseSettings):
     queue: QueueSection = QueueSection()
     files: FilesSection = FilesSection()
     hooks: HooksSection = HooksSection()
+    providers: ProvidersSection = ProvidersSection()
     tokens: TokensSection = TokensSection()
     cases: CasesSection = CasesSection()
     support: SupportSection = SupportSection()

@@ -10,9 +10,10 @@ from datetime import datetime
 
 import structlog
 
-from gateway.errors import StoreUnavailable
+from gateway.cases.model import Key
+from gateway.errors import Conflict, StoreUnavailable
 from gateway.inbound.admit import Admission, Mailbox, Recipient
-from store import inbox
+from store import idempotency, inbox
 from store.database import Database
 from store.files import Files
 
@@ -81,15 +82,18 @@ class Intake:
         self._rush = rush
         self._wake = wake
 
-    async def keep(self, envelope: Envelope) -> str:
+    async def keep(self, envelope: Envelope, *, key: Key | None = None) -> str:
         """Make a mail durable. Returns the text after `250 2.0.0`. Raises StoreUnavailable: nothing is kept.
 
         Sessions that end together share one commit, and so one sync.
+        key: remembered with the mail, in one transaction. Raises Conflict when a mail was kept under it before.
         """
         raw_file = ""
+        if key is not None:
+            await asyncio.to_thread(self._refuse_repeated, key)  # before a file is written for nothing
         if len(envelope.data) > INLINE_BYTES:
             raw_file = await asyncio.to_thread(self._write_file, envelope.data)
-        inbox_id = await self._database.write_async(lambda: self._insert(envelope, raw_file), then=self._wake)
+        inbox_id = await self._database.write_async(lambda: self._insert(envelope, raw_file, key), then=self._wake)
         self._rush.note()
         log.info("mail.kept", inbox_id=inbox_id, size=len(envelope.data), client=envelope.client)
         return f"kept as {inbox_id}"
@@ -106,11 +110,19 @@ class Intake:
             log.error("mail.not_kept", error=str(error))
             raise StoreUnavailable("The mail could not be stored; please try again later") from error
 
-    def _insert(self, envelope: Envelope, raw_file: str) -> int:
+    def _refuse_repeated(self, key: Key) -> None:
+        if idempotency.find(key, self._now()) is not None:
+            raise Conflict("This call was taken before; nothing was done again")
+
+    def _insert(self, envelope: Envelope, raw_file: str, key: Key | None = None) -> int:
         """Runs in the writer thread."""
+        now = self._now()
+        if key is not None:
+            self._refuse_repeated(key)
+            idempotency.remember(key, "kept", now)
         lane = next((r.handle.hex() for r in envelope.recipients if r.handle is not None), "")
         return inbox.insert(
-            now=self._now(),
+            now=now,
             mail_from=envelope.mail_from,
             recipients=json.dumps([_as_json(recipient) for recipient in envelope.recipients]),
             client=envelope.client,
