@@ -67,6 +67,9 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 """
 
+# Postfix goes on by itself: the shell stops it when our end of the pipe closes, also when a test run is killed.
+UNTIL_WE_END = '"$0" -c "$1" start-fg & cat; "$0" -c "$1" stop; wait'
+
 
 def skip_without_postfix() -> None:
     """A machine without it, or a user who may not start it, has nothing to see here."""
@@ -118,21 +121,21 @@ class Postfix:
         for name, text in files.items():
             (folder / name).write_text(text)
             (folder / name).chmod(0o644)
-        # A session of its own: when it stops, Postfix ends all of its process group.
-        command = [POSTFIX, "-c", str(folder), "start-fg"]
-        self._script = subprocess.Popen(command, start_new_session=True, umask=0o022)
+        command = ["sh", "-c", UNTIL_WE_END, POSTFIX, str(folder)]
+        self._shell = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, umask=0o022)
         wait_until(self._greets)
 
     def _greets(self) -> bool:
-        assert self._script.poll() is None, self._log.read_text() if self._log.exists() else "it did not start"
+        log = self._log.read_text() if self._log.exists() else ""
+        assert "fatal:" not in log, log
         with contextlib.suppress(OSError, smtplib.SMTPException), smtplib.SMTP("127.0.0.1", self.port):
             return True
         return False
 
     def stop(self) -> None:
-        if self._script.poll() is None:
-            self._run(POSTFIX, "stop")
-        self._script.wait(PATIENCE)
+        assert self._shell.stdin is not None
+        self._shell.stdin.close()
+        self._shell.wait(PATIENCE)
 
     def forget(self) -> None:
         """Drop what waits and what was told, for the next test."""
