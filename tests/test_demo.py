@@ -1,5 +1,6 @@
 """The demo as a user tries it: a process of its own, its page, and answers through the page's form."""
 
+import os
 import re
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from gateway.config import Config, HttpSection, SmtpSection
 from gateway.demo import demo
 from gateway.errors import Invalid
 
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "docs" / "examples"
 PATIENCE = 30  # seconds after which a wait has failed
 # Of somebody who runs a real gateway from the same folder.
 SETTINGS = """
@@ -39,7 +42,7 @@ class Running:
 
     def after(self, word: str) -> str:
         """What stands behind a word of what it told."""
-        match = re.search(rf"\b{word}\b:? +(\S+)", self.told)
+        match = re.search(rf"(?m)(?:^|\b){word}\b:? +(\S+)", self.told)
         assert match is not None, self.told
         return match[1].rstrip(",;")
 
@@ -141,6 +144,35 @@ def test_what_it_tells_is_true(running: Running, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"config.toml", "log", "data"}
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["demo"]
     assert running.browser.get("/readyz").json() == {"ok": True}
+
+
+def test_the_worked_example_of_the_readme(running: Running, tmp_path: Path) -> None:
+    """A hook opens a case, the merchant's mail is answered, the customer has the new words."""
+    running.wait_for(lambda page: len(listed(page)) == 2)
+    store = re.search(r"/stores/(shp_\w+)/cases", running.told)
+    assert store is not None
+    assert store[1] in (ROOT / "README.md").read_text()
+    environment = os.environ | {"CASEGATE_GATEWAY__DATA_DIR": running.after("data"), "PYTHONPATH": str(ROOT)}
+
+    def run(*command: str, stdin: str = "") -> str:
+        done = subprocess.run(
+            [sys.executable, *command], input=stdin, capture_output=True, text=True, env=environment, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    opened = run(f"{EXAMPLES}/open_case.py", running.after("them"), str(running.browser.base_url).rstrip("/"), store[1])
+    assert opened.startswith("201 ")
+    page = running.wait_for(lambda page: len(listed(page)) == 4)
+    number = next(number for number, _, template in listed(page) if template == "case opened merchant")
+    mail = run("-m", "gateway", "outbox", "show", number, "--raw")
+    answered = run(f"{EXAMPLES}/answer_mail.py", running.after("  mail"), "Here is a new key: ABC-123", stdin=mail)
+    assert answered.startswith("taken: ")
+    page = running.wait_for(lambda page: len(listed(page)) == 5)
+    assert "posted" in run("-m", "gateway", "inbox", "list")
+    shown = run("-m", "gateway", "outbox", "show", listed(page)[0][0], "--raw")
+    assert "tom@customer.test" in shown
+    assert "Here is a new key: ABC-123" in shown
 
 
 def test_a_second_start_goes_on_where_the_first_ended(running: Running, tmp_path: Path) -> None:
