@@ -29,7 +29,7 @@ from tasks.jobs import Jobs, declare
 from tasks.queue import Bell, Queue, make_queue
 
 RELAY_TIMEOUT = 45.0  # seconds for each step; all steps of one mail together end before its lease does
-RUSH_REST = 0.02  # seconds between two processed mails while mail comes in at a rush
+RUSH_REST = 0.05  # seconds between two processed mails while mail comes in at a rush
 STUCK_INBOX = timedelta(minutes=15)
 STUCK_OUTBOX = timedelta(minutes=10)
 
@@ -130,6 +130,13 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     rush = Rush(time.monotonic)
     intake = Intake(admission, database, files, now=now, rush=rush, wake=lambda: jobs.wake_inbox())
     loop_headers = secrets.keyring.loop_headers()
+
+    def make_way() -> None:
+        """Before each mail that is processed: mail that comes in goes first, mail that goes out has its turn."""
+        if rush.is_on():
+            stopping.wait(RUSH_REST)
+        jobs.turns.between_mails()
+
     processor = Processor(
         desk,
         database,
@@ -138,7 +145,7 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         worker=worker,
         now=now,
         stopping=stopping.is_set,
-        make_way=lambda: rush.is_on() and stopping.wait(RUSH_REST),
+        make_way=make_way,
     )
     local_hostname = config.mail.reply_domain
     dispatcher = Dispatcher(

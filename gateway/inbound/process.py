@@ -239,6 +239,8 @@ class Processor:
 
     def _posted_before(self, kept: Kept) -> list[Result]:
         """What an earlier try had committed already: a mail posts once per case, whatever its key."""
+        if kept.attempts == 1:
+            return []
         return [result for result in inbox.results(kept.id) if result.outcome is Outcome.POSTED]
 
     def _post(

@@ -212,6 +212,8 @@ def _addresses(field_name: str, values: list[str], defects: list[str]) -> tuple[
     if len(value) > _LONGEST_ADDRESS_FIELD:
         defects.append(f"The {field_name} field is long; only its first addresses are read.")
         value = value[:_LONGEST_ADDRESS_FIELD].rpartition(",")[0]
+    if plain := addresses.read_plain(value):
+        return (Address(headers.decode_words(plain.name), plain.address),)
     odd: list[dict[str, object]] = []
     found = [Address(name, address) for name, address in get_addresses(value, defects=odd) if address]
     defects.extend(f"The {field_name} field is odd: {defect['reason']}." for defect in odd)

@@ -6,6 +6,7 @@ Sending runs on an event loop in a thread of its own, so that connections to the
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -62,31 +63,60 @@ class Dispatcher:
         self._stopping = stopping
         self._loop = new_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="dispatch", daemon=True)
-        self._started = threading.Lock()
+        self._lock = threading.Lock()
+        self._draining: Future[int] | None = None  # the drain at work, if any
+        self._again = False  # somebody asked for another one meanwhile
 
-    def drain(self) -> int:
-        """Send every mail that is due. Blocks until none is left or no relay works. Returns how many were settled."""
-        return self._call(self._drain())
+    def drain(self, patience: float | None = None) -> int:
+        """Send every mail that is due. Blocks until none is left or no relay works. Returns how many were settled.
+
+        patience: seconds after which the caller goes on, while the sending does so by itself; then it returns 0.
+        """
+        with self._lock:
+            if self._draining is None:
+                self._draining = self._start(self._drain())
+            else:
+                self._again = True
+            draining = self._draining
+        try:
+            return draining.result(patience)
+        except TimeoutError:
+            return 0
 
     def close(self) -> None:
         """Close the kept connections and end the loop."""
         if self._thread.is_alive():
-            self._call(self._close())
+            self._start(self._close()).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
 
-    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        with self._started:
-            if not self._thread.is_alive():
-                self._thread.start()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def _start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        if not self._thread.is_alive():
+            self._thread.start()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     async def _close(self) -> None:
         for route in self._routes:
             await route.relay.close()
 
     async def _drain(self) -> int:
+        """Send until nothing is due and nobody has asked for more meanwhile."""
+        count = 0
+        try:
+            while True:
+                count += await self._send_due()
+                with self._lock:
+                    if not self._again:
+                        self._draining = None
+                        return count
+                    self._again = False
+        except BaseException:
+            with self._lock:
+                self._draining, self._again = None, False
+            raise
+
+    async def _send_due(self) -> int:
         """Keep up to SENDERS mails on their way; what came back is written together with the next claims."""
         count = 0
         settled: list[Callable[[], None]] = []
