@@ -77,6 +77,15 @@ def _url(*schemes: str) -> Any:
     return AfterValidator(check)
 
 
+def _clamd_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "tcp":
+        _address(parts.netloc)
+    elif value and not (parts.scheme == "unix" and not parts.netloc and len(parts.path) > 1):
+        raise ValueError("write tcp://host:port or unix:///path/to/socket")
+    return value
+
+
 def _relay_url(secret: SecretStr) -> SecretStr:
     parts = urlsplit(secret.get_secret_value())
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
@@ -207,9 +216,16 @@ class QueueSection(Section):
 
 
 class FilesSection(Section):
-    """Where attachments and large mails live."""
+    """Where attachments and large mails live, and which are taken."""
 
     url: Annotated[str, _url("file")] = Field("", description="file:///path/to/folder; empty means files in data_dir.")
+    max_per_message: int = Field(5, ge=1, le=5, description="Files of one message; the rest of a mail's is set aside.")
+    max_bytes: int = Field(
+        5 * 1024 * 1024, ge=1_024, le=5 * 1024 * 1024, description="Bytes of the largest file taken from a mail."
+    )
+    clamd: Annotated[str, AfterValidator(_clamd_url)] = Field(
+        "", description="tcp://host:port or unix:///path/to/socket of clamd, which scans every file; empty: none does."
+    )
 
 
 class HooksSection(Section):
