@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -424,6 +425,14 @@ def test_a_token_of_mailgun_works_once(world: World, address: str, mailgun: Mail
         answer = mailgun.post(replayed)
         assert (answer.status_code, answer.json()["ok"]) == (406, False)
         assert "taken before" in answer.json()["error"]
+    assert len(inbox.listing()) == 1
+
+
+def test_a_token_works_once_for_many_at_the_same_time(address: str, mailgun: Mailgun) -> None:
+    fields = mailgun.fields(address)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: mailgun.post(fields).status_code, range(16)))
+    assert sorted(answers) == [200] + [406] * 15
     assert len(inbox.listing()) == 1
 
 
