@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 import tomllib
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -59,6 +59,16 @@ def _network(value: object) -> IPv4Network | IPv6Network:
         return ip_network(str(value))
     except ValueError as error:
         raise ValueError(f"write an address or a network, for example 10.1.0.0/16 ({error})") from error
+
+
+def _name_server(value: str) -> str:
+    if value:
+        address, _, _ = _address(value).rpartition(":")
+        try:
+            ip_address(address.strip("[]"))
+        except ValueError as error:
+            raise ValueError("write address:port, for example 127.0.0.1:53 or [::1]:53") from error
+    return value
 
 
 def _domain(value: str) -> str:
@@ -160,6 +170,16 @@ class SmtpSection(Section):
     proxy_from: tuple[Network, ...] = Field(
         (), description="Networks of the proxies before `listen`; they and nobody else must send a PROXY header."
     )
+    trusted_relays: tuple[Network, ...] = Field(
+        (),
+        description="Networks of your own mail relays before `listen`; what they wrote about a mail's way is believed. "
+        "Each must add a Received field.",
+    )
+    authserv_id: str = Field(
+        "",
+        description="The name under which they write Authentication-Results, which they must strip from mail that "
+        "comes in; empty: senders are authenticated here.",
+    )
     max_size: int = Field(25 * 1024 * 1024, ge=65_536, description="Bytes of the largest mail taken (SIZE, 552).")
     max_connections: int = Field(500, ge=1, description="Sessions at the same time; more are answered 421.")
     max_connections_per_client: int = Field(
@@ -181,6 +201,12 @@ class SmtpSection(Section):
             raise ValueError("max_in_flight must be at least max_size, or the largest mails never come in")
         return self
 
+    @model_validator(mode="after")
+    def _check_authserv(self) -> "SmtpSection":
+        if self.authserv_id and not self.trusted_relays:
+            raise ValueError("authserv_id needs trusted_relays: whoever connects could write that name")
+        return self
+
 
 class MailSection(Section):
     """What our mail looks like and where answers go."""
@@ -188,6 +214,18 @@ class MailSection(Section):
     reply_domain: Domain = Field("cases.localhost", description="The domain of reply and bounce addresses (its MX).")
     from_name: str = Field("Cases", description="The name behind `via` in From.")
     from_address: str = Field("", description="The address in From; empty means cases@<reply_domain>.")
+    arc_sealers: tuple[Domain, ...] = Field(
+        (), description="Domains (d=) of forwarders and lists whose ARC seals are believed about mail they changed."
+    )
+
+
+class DnsSection(Section):
+    """Where senders' domains are asked about."""
+
+    server: Annotated[str, AfterValidator(_name_server)] = Field(
+        "", description="address:port of a name server, for example 127.0.0.1:53; empty means the system's."
+    )
+    timeout: float = Field(4.0, gt=0, le=60, description="Seconds for one look-up, all tries counted.")
 
 
 class RelaySection(Section):
@@ -299,6 +337,7 @@ class Config(BaseSettings):
     http: HttpSection = HttpSection()
     smtp: SmtpSection = SmtpSection()
     mail: MailSection = MailSection()
+    dns: DnsSection = DnsSection()
     relay: tuple[RelaySection, ...] = (RelaySection(),)
     database: DatabaseSection = DatabaseSection()
     queue: QueueSection = QueueSection()
@@ -313,6 +352,12 @@ class Config(BaseSettings):
     def database_url(self) -> str:
         """The database, with the default filled in."""
         return self.database.url or f"sqlite:///{self.gateway.data_dir / 'casegate.db'}"
+
+    @property
+    def name_server(self) -> tuple[str, int] | None:
+        """IP address and port of the name server; None: the system's."""
+        address, _, port = self.dns.server.rpartition(":")
+        return (address.strip("[]"), int(port)) if address else None
 
     @property
     def queue_url(self) -> str:

@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.errors",),
     ("gateway.signing", "gateway.config", "gateway.rendering", "gateway.cases", "gateway.logs"),
     ("gateway.mail", "store", "gateway.shapes", "gateway.outbound.mime", "gateway.outbound.relay"),
-    ("gateway.outbound.compose",),
+    ("gateway.outbound.compose", "gateway.dns"),
     ("gateway.desk",),
     ("gateway.inbound.admit", "gateway.inbound.proxy"),  # the stages of the way in, in their order
     ("gateway.inbound.keep",),
@@ -44,6 +44,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "nh3": ("gateway.mail.html",),
     "publicsuffixlist": ("gateway.mail.authentication",),
     "selectolax": ("gateway.mail.html",),
+    "spf": ("gateway.mail.authentication",),
+    "dns": ("gateway.dns",),
     # the way out
     "aiosmtplib": ("gateway.outbound.relay",),
     "jinja2": ("gateway.rendering",),
