@@ -21,6 +21,7 @@ _XMP, _IPTC, _PHOTOSHOP = 0x02BC, 0x83BB, 0x8649  # blocks of text and tables; b
 _TIFF_HEADER = re.compile(rb"II\*\0|MM\0\*|II\xbc\x01")  # the last one is JPEG XR, built alike
 _TYPE_SIZES: Final = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4)  # bytes of one value, by the number of its type
 _SHORT: Final = 3  # the type of a number of two bytes
+_MOST_SEGMENTS: Final = 10_000
 _LONGEST_XMP: Final = 0xFFFF  # bytes to overwrite when its end is missing
 _MOST_BLOCKS, _MOST_DIRECTORIES, _MOST_FIELDS = 100, 50, 200
 
@@ -85,7 +86,7 @@ def _jpeg(data: bytes) -> bytes:
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(marker, start, end) of each segment up to the end of the image; a scan belongs to its header (ITU T.81 §B.1)."""
     at = 2
-    while True:
+    for _ in range(_MOST_SEGMENTS):
         if data[at] != 0xFF:
             raise _Damaged
         while data[at + 1] == 0xFF:  # fill bytes
@@ -105,6 +106,7 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             end = following.start()
         yield marker, at, end
         at = end
+    raise _Damaged
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
