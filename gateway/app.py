@@ -18,6 +18,8 @@ from gateway.errors import Invalid, Problem
 from gateway.inbound.admit import Admission
 from gateway.inbound.keep import Intake, Rush
 from gateway.inbound.process import Processor
+from gateway.inbound.read import Reader
+from gateway.mail.files import Limits
 from gateway.outbound.compose import Composer
 from gateway.outbound.dispatch import Dispatcher
 from gateway.outbound.relay import Relay
@@ -50,6 +52,7 @@ class Parts:
     admission: Admission
     intake: Intake
     desk: Desk
+    reader: Reader
     processor: Processor
     dispatcher: Dispatcher
     jobs: Jobs
@@ -137,10 +140,12 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
             stopping.wait(RUSH_REST)
         jobs.turns.between_mails()
 
+    reader = Reader(Limits(config.files.max_per_message, config.files.max_bytes), clamd=config.files.clamd)
     processor = Processor(
         desk,
         database,
         files,
+        reader,
         loop_headers=loop_headers,
         worker=worker,
         now=now,
@@ -163,8 +168,8 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     queue = make_queue(config.queue_url)
     jobs = declare(queue, bell, processor, dispatcher, lambda: tidy(database, now()))
     return Parts(
-        config, database, files, secrets, admission, intake, desk, processor, dispatcher, jobs, bell, queue, stopping,
-        now,
+        config, database, files, secrets, admission, intake, desk, reader, processor, dispatcher, jobs, bell, queue,
+        stopping, now,
     )  # fmt: skip
 
 

@@ -29,8 +29,8 @@ from tasks.queue import QuietConsumer, make_consumer
 if TYPE_CHECKING:
     from gateway.web.mailbox import Pages
 
-SESSION_GRACE = 4.0  # seconds for mails that are being received
-HTTP_GRACE = 3  # seconds for requests that are being answered
+SESSION_GRACE = 3.0  # seconds for mails that are being received
+HTTP_GRACE = 2  # seconds for requests that are being answered
 WORKER_THREADS = 4
 WATCH_SECONDS = 5.0  # between two looks at the free space
 DISK_FAILED = 70  # exit status (EX_SOFTWARE of sysexits): the supervisor starts us again, and we look again
@@ -110,6 +110,7 @@ def _place(address: tuple[str, int] | None) -> str | None:
 
 def _close(parts: Parts) -> None:
     parts.bell.stop()
+    parts.reader.close()
     parts.dispatcher.close()
     parts.database.close()
 

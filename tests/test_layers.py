@@ -15,12 +15,20 @@ ROOT = Path(__file__).parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway", "gateway.inbound", "gateway.outbound", "templates"),  # nothing but a docstring
     ("gateway.errors",),
-    ("gateway.signing", "gateway.config", "gateway.rendering", "gateway.cases", "gateway.logs"),
+    (
+        "gateway.signing",
+        "gateway.config",
+        "gateway.rendering",
+        "gateway.cases",
+        "gateway.logs",
+        "gateway.heavy",
+        "gateway.scanner",
+    ),
     ("gateway.mail", "store", "gateway.shapes", "gateway.outbound.mime", "gateway.outbound.relay"),
     ("gateway.outbound.compose", "gateway.dns"),
     ("gateway.desk",),
     ("gateway.inbound.admit", "gateway.inbound.proxy"),  # the stages of the way in, in their order
-    ("gateway.inbound.keep",),
+    ("gateway.inbound.keep", "gateway.inbound.read"),
     ("gateway.inbound.process", "gateway.inbound.server", "gateway.outbound.dispatch", "gateway.web"),
     ("tasks",),
     ("gateway.keys",),

@@ -14,7 +14,7 @@ this process dies (HARDENING rules 6 and 9).
 
 import hashlib
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,8 +22,6 @@ import structlog
 
 from gateway.cases.access import Trust, judge
 from gateway.cases.model import (
-    ATTACHMENT_BYTES,
-    ATTACHMENTS_PER_MESSAGE,
     Actor,
     Door,
     Draft,
@@ -35,12 +33,13 @@ from gateway.cases.model import (
 )
 from gateway.desk import Desk
 from gateway.errors import Conflict, Later, Refused
+from gateway.heavy import Killed
 from gateway.inbound.admit import Mailbox, Recipient
 from gateway.inbound.keep import recipients_from_json
+from gateway.inbound.read import Reader
 from gateway.mail.classify import Kind, Verdict, classify
-from gateway.mail.file_types import detect, is_allowed
 from gateway.mail.html import html_to_text
-from gateway.mail.parse import MailFile, ParsedMail, parse
+from gateway.mail.parse import ParsedMail
 from gateway.mail.quotes import split_reply
 from store import cases, inbox
 from store.database import Database
@@ -72,6 +71,7 @@ class Processor:
         desk: Desk,
         database: Database,
         files: Files,
+        reader: Reader,
         *,
         loop_headers: frozenset[str],
         worker: str,
@@ -82,6 +82,7 @@ class Processor:
         self._desk = desk
         self._database = database
         self._files = files
+        self._reader = reader
         self._loop_headers = loop_headers
         self._worker = worker
         self._now = now
@@ -115,10 +116,13 @@ class Processor:
             log.warning("mail.lease_lost")  # another worker has it; what was done here was taken back
             return self._database.write(self._claim, durable=False)
         except Later as error:
-            return self._postpone(kept, str(error), give_up=False)
+            return self._postpone(kept, str(error))
+        except Killed:  # a kill counts like a death of this process (rule 9)
+            log.error("mail.too_heavy", tries=kept.attempts)
+            return self._postpone(kept, "reading it took too much time or memory", tries=LOST_AT_MOST)
         except Exception as error:  # noqa: BLE001 - outermost boundary: a mail that breaks us waits, the next goes on
             log.error("mail.error", error=type(error).__name__, trace=traceback.format_exc())
-            return self._postpone(kept, f"{type(error).__name__} while it was processed", give_up=True)
+            return self._postpone(kept, f"{type(error).__name__} while it was processed", tries=ERRORS_AT_MOST)
         finally:
             structlog.contextvars.unbind_contextvars("inbox_id")
 
@@ -137,8 +141,11 @@ class Processor:
         if not any(result.participant_id for result in held):
             because = f"{kept.outcome}: {kept.reason}"
             raise Refused(f"Mail {inbox_id} cannot be posted, since nothing tells as whom in which case ({because})")
-        mail = parse(self._bytes(kept))
-        draft, set_aside = _draft(mail)
+        raw = self._bytes(kept)
+        mail = self._reader.parse(raw)
+        picked = self._reader.pick(raw, mail)
+        draft = _draft(mail, picked.files)
+        set_aside = [str(part) for part in picked.set_aside if part.told]
         if not draft.body and not draft.files:
             raise Refused(f"There is nothing new in mail {inbox_id} that could be posted")
         for posting in self._held_postings(mail, kept, held):
@@ -177,7 +184,8 @@ class Processor:
 
     def _handle(self, kept: Kept) -> Kept | None:
         """The stages."""
-        mail = parse(self._bytes(kept))
+        raw = self._bytes(kept)
+        mail = self._reader.parse(raw)
         recipients = recipients_from_json(kept.recipients)
         verdict = self._classify(mail, kept, recipients)
         if (result := _without_case(mail, verdict, recipients)) is not None:
@@ -185,7 +193,9 @@ class Processor:
         postings, results = self._recognise(mail, recipients)
         if not postings:
             return self._finish(kept, results or [_nowhere(Outcome.HELD, "no case can be told from its recipients")])
-        draft, set_aside = _draft(mail)
+        picked = self._reader.pick(raw, mail)
+        draft = _draft(mail, picked.files)
+        set_aside = [str(part) for part in picked.set_aside if part.told]
         return self._post(kept, mail, postings, draft, [*results, *self._posted_before(kept)], set_aside)
 
     def _bytes(self, kept: Kept) -> bytes:
@@ -292,9 +302,9 @@ class Processor:
         _tell(results)
         return following
 
-    def _postpone(self, kept: Kept, reason: str, *, give_up: bool) -> Kept | None:
-        """Later again. Our own trouble waits as long as it takes; a mail that breaks us is held after some tries."""
-        if give_up and kept.attempts >= ERRORS_AT_MOST:
+    def _postpone(self, kept: Kept, reason: str, *, tries: int | None = None) -> Kept | None:
+        """Later again. Our own trouble waits as long as it takes; a mail that breaks us is held after `tries`."""
+        if tries is not None and kept.attempts >= tries:
             return self._finish(kept, [_nowhere(Outcome.HELD, reason)])
         due_at = self._now() + PAUSES[min(kept.attempts - kept.lost, len(PAUSES)) - 1]
 
@@ -384,30 +394,15 @@ _AUTOMATIC = {
 }
 
 
-def _draft(mail: ParsedMail) -> tuple[Draft, list[str]]:
-    """The new words and the files that may be posted; and what is set aside, each with its reason."""
+def _draft(mail: ParsedMail, files: tuple[File, ...]) -> Draft:
+    """The new words, with the files that may be posted."""
     reply = split_reply(mail.text, mail.html)
     whole = tidy_body(mail.text if mail.text is not None else html_to_text(mail.html or ""))
     body = tidy_body(reply.new)
-    files: list[File] = []
-    set_aside: list[str] = []
-    for file, mime_type in _typed(mail.files):
-        if not is_allowed(mime_type):
-            set_aside.append(f"{file.filename}: files of type {mime_type} are not taken")
-        elif len(file.data) > ATTACHMENT_BYTES:
-            set_aside.append(f"{file.filename}: larger than {ATTACHMENT_BYTES // 1024**2} MiB")
-        elif len(files) == ATTACHMENTS_PER_MESSAGE:
-            set_aside.append(f"{file.filename}: more than {ATTACHMENTS_PER_MESSAGE} files")
-        else:
-            files.append(File(file.filename, mime_type, file.data))
     mail_id = mail.message_id or ""
     if len(mail_id) > _MAIL_ID_OCTETS or not mail_id.isprintable() or " " in mail_id:
         mail_id = ""  # nothing that could go into our own References
-    return Draft(body, tuple(files), whole if whole != body else "", mail_id), set_aside
-
-
-def _typed(files: Iterable[MailFile]) -> Iterator[tuple[MailFile, str]]:
-    return ((file, detect(file.filename, file.data)) for file in files)
+    return Draft(body, files, whole if whole != body else "", mail_id)
 
 
 def _nowhere(outcome: Outcome, reason: str) -> Result:

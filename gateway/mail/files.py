@@ -62,6 +62,7 @@ class Why(StrEnum):
     CONTENT = "content"
     SIZE = "size"
     COUNT = "count"
+    MALWARE = "malware"
     DECORATION = "decoration"
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.heavy import Killed
 from gateway.inbound import process
+from gateway.inbound.read import Reader
 from gateway.outbound import dispatch
 from store import database, inbox, outbox
 from tests.sink import HANG_UP, Mail, Sink
@@ -284,3 +286,23 @@ def test_below_the_floor_of_free_space_no_mail_is_begun(tmp_path: Path, sink: Si
         assert world.http.get("/readyz").status_code == 503
         assert world.http.get("/healthz").status_code == 200
         assert inbox.listing() == ()
+
+
+def test_a_mail_whose_reading_is_killed_is_held_after_three_tries(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HARDENING rule 18: a kill counts like a death of the process."""
+
+    def killed(self: Reader, raw: bytes) -> None:
+        raise Killed
+
+    world.open_case()
+    world.work()
+    monkeypatch.setattr(Reader, "parse", killed)
+    kept = world.answer(world.newest_mail_to(TOM), "too heavy")
+    for _ in range(2):
+        assert inbox.get(kept).state == "pending"
+        world.clock.advance(hours=3)
+        world.work()
+    assert world.outcomes(kept) == ["held"]
+    assert "too much time or memory" in world.reasons(kept)
