@@ -383,21 +383,33 @@ async def paced(options: argparse.Namespace, ours: Server, addresses: list[tuple
     )
 
 
-async def reply_cost(folder: Path, addresses: list[tuple[str, str]], count: int) -> float:
-    """Seconds of processor time per reply, processed and passed on, with that many cases in the database."""
+async def reply_cost(folder: Path, addresses: list[tuple[str, str]], count: int, run: str) -> float:
+    """Seconds of processor time per reply, processed and passed on: one reply to each of `count` cases."""
     relay = await asyncio.get_running_loop().create_server(Relay, "127.0.0.1", 0)
     with casegate(folder, relay.sockets[0].getsockname()[1]) as ours:
         before = Relay.total
-        spread = addresses[:: max(1, len(addresses) // count)]
-        await send(ours.port, letters(spread, 300, f"w{len(addresses)}"))
+        spread_out = addresses[:: len(addresses) // count]
+        await send(ours.port, letters(spread_out, 300, f"warm{run}"))
         await until_relayed(before + 300, folder / "log")
         cpu, start = ours.cpu(), time.perf_counter()
-        await send(ours.port, letters(spread, count, f"g{len(addresses)}"))
+        await send(ours.port, letters(spread_out, count, run))
         await until_relayed(before + 300 + count, folder / "log")
         seconds, wall = ours.cpu() - cpu, time.perf_counter() - start
     relay.close()
     row(f"{len(addresses)} cases", f"{seconds / count * 1000:.2f} CPU ms", f"{wall / count * 1000:.2f} ms")
     return seconds / count
+
+
+def growth(options: argparse.Namespace, folder: Path, runner: asyncio.Runner) -> None:
+    """The same replies with few and with many cases in the database, in turn."""
+    print("\nCost of a reply, by the number of cases")
+    few = seed(folder / "few", options.cases)
+    many = seed(folder / "many", options.grown)
+    ratios = []
+    for number in range(options.rounds):
+        small = runner.run(reply_cost(folder / "few", few, options.cases, f"g{number}"))
+        ratios.append(runner.run(reply_cost(folder / "many", many, options.cases, f"g{number}")) / small)
+    spread(f"CPU, {options.grown} : {options.cases} cases", ratios)
 
 
 def main() -> None:
@@ -414,12 +426,7 @@ def main() -> None:
         addresses = seed(folder, options.cases)
         runner.run(measure(options, folder, addresses))
         if options.grown:
-            print("\nCost of a reply")
-            small = runner.run(reply_cost(folder, addresses, 2000))
-            big_folder = Path(name) / "grown"
-            big = seed(big_folder, options.grown)
-            grown = runner.run(reply_cost(big_folder, big, 2000))
-            print(f"{options.grown} cases : {options.cases} cases   {grown / small:.2f}")
+            growth(options, Path(name), runner)
 
 
 if __name__ == "__main__":

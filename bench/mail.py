@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.mail.bounces import read_report
-from gateway.mail.classify import classify
+from gateway.mail.classify import Kind, classify
 from gateway.mail.parse import parse
 
 
@@ -43,14 +43,14 @@ def parse_for_score(raw: bytes) -> dict[str, Any]:
 
 
 def classify_for_score(raw: bytes) -> dict[str, Any]:
-    """Our verdict about a mail: kind, the addresses that a report names as failed, whether one of them is dead."""
+    """Our verdict about a mail: kind, the addresses that a bounce speaks about, whether one of them is dead."""
     mail = parse(raw)
     verdict = classify(mail, envelope_from=None, token=None)
-    report = read_report(mail)
+    report = read_report(mail) if verdict.kind is Kind.BOUNCE else None
     recipients = report.recipients if report else ()
     return {
         "kind": verdict.kind.value,
-        "recipients": [r.address for r in recipients if r.action == "failed"],
+        "recipients": [r.address for r in recipients],
         "hard": any(r.hard for r in recipients),
     }
 

@@ -12,6 +12,7 @@ from huey.exceptions import HueyException
 from huey.storage import SqliteStorage
 
 POLL = 0.2  # seconds between looks for wakes of other processes
+WIND_UP = 4.0  # seconds that workers get at the end for what is in hand; with the doors' own it stays below ten
 REST = 0.02  # seconds between two wakes of one kind: all rings within them are one
 
 Queue = Huey  # the name by which others know it
@@ -63,7 +64,7 @@ class QuietConsumer(Consumer):
 
 def make_consumer(queue: Huey, workers: int) -> QuietConsumer:
     """A consumer whose threads run in this process after `start()` and end with `stop(graceful=True)`."""
-    return QuietConsumer(queue, workers=workers, periodic=True, scheduler_interval=1, shutdown_timeout=8)
+    return QuietConsumer(queue, workers=workers, periodic=True, scheduler_interval=1, shutdown_timeout=WIND_UP)
 
 
 class Bell:
