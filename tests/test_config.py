@@ -105,3 +105,30 @@ def test_what_is_left_out_is_derived(file: Path, tmp_path: Path) -> None:
     assert config.queue_url == f"sqlite:///{tmp_path}/queue.db"
     assert config.files_dir == tmp_path / "files"
     assert config.from_address == "cases@cases.example.org"
+
+
+def test_relays_are_believed_by_address_and_name(file: Path) -> None:
+    file.write_text(
+        '[smtp]\ntrusted_relays = ["10.1.0.0/16", "2001:db8::25"]\nauthserv_id = "mx.example.org"\n'
+        '[mail]\narc_sealers = ["Lists.Example.org"]\n[dns]\nserver = "[::1]:5353"\n'
+    )
+    config = load(file)
+    assert [str(network) for network in config.smtp.trusted_relays] == ["10.1.0.0/16", "2001:db8::25/128"]
+    assert config.mail.arc_sealers == ("lists.example.org",)
+    assert config.name_server == ("::1", 5353)
+    assert Config().name_server is None
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "problem"),
+    [
+        ('[smtp]\nauthserv_id = "mx.example.org"\n', "smtp", "authserv_id needs trusted_relays"),
+        ('[smtp]\ntrusted_relays = ["mx.example.org"]\n', "smtp.trusted_relays.0", "write an address or a network"),
+        ('[dns]\nserver = "ns.example.org:53"\n', "dns.server", "write address:port"),
+        ('[dns]\nserver = "127.0.0.1"\n', "dns.server", "write"),
+        ("[dns]\ntimeout = 0\n", "dns.timeout", "greater than 0"),
+    ],
+)
+def test_what_would_believe_nobody_or_anybody_is_refused(file: Path, text: str, field: str, problem: str) -> None:
+    file.write_text(text)
+    assert problem in problems(file)[field]

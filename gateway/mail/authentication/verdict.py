@@ -55,12 +55,17 @@ class Authentication:
     spf_aligned: bool = False
     signed_recipients: frozenset[str] = frozenset()
 
-    def is_bound_to(self, reply_address: str) -> bool:
-        """Whether the sender himself sent it to that address: else a signed mail of his to others could be used again.
+    def as_sent_to(self, reply_address: str) -> "Authentication":
+        """What it is worth from a merchant or support, who act for others (HARDENING rule 14).
 
-        Merchant and support need this for a pass to count (HARDENING rule 14).
+        A pass must cover that he sent it to that very address: else a signed mail of his to somebody else, sent on by
+        that one, would act in his name. SPF covers it, since his own host handed the mail over.
         """
-        return self.spf_aligned or reply_address.lower() in self.signed_recipients
+        bound = self.spf_aligned or reply_address.lower() in self.signed_recipients
+        if self.verdict is not Verdict.PASS or bound:
+            return self
+        because = f"{self.because} But nothing shows that it was sent to this reply address."
+        return replace(self, verdict=Verdict.FAIL, because=because)
 
     def as_header(self, authserv_id: str) -> str:
         """The results as the value of an Authentication-Results field (RFC 8601), on one line."""

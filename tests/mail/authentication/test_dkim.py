@@ -113,6 +113,7 @@ def _above(field: bytes) -> Callable[[bytes], bytes]:
         (_replaced(b"d=shop.org", b"d=shop.org; d=shop.org"), "permerror", "tags cannot be read"),
         (_replaced(b"; s=", b"; !=1; s="), "permerror", "tags cannot be read"),
         (_replaced(b" b=", b" b=!"), "permerror", "base64"),
+        (_replaced(b" b=", b" b=\xc3\xa4"), "permerror", "base64"),
         (_replaced(b" s=k1", b" s=k1; x=1700000000"), "fail", "expired"),
         (_replaced(b" s=k1", b" s=k1; x=tomorrow"), "fail", "expired"),
         (_replaced(b" s=k1", b" s=k1; i=@evil.org"), "permerror", "i= is not below"),
