@@ -77,17 +77,18 @@ def judge(
     role: Role,
     *,
     own_address: bool,
-    authentication: Verdict = Verdict.PASS,
+    authentication: Verdict | None = None,
     reserved: bool = False,
     strict: bool = False,
 ) -> Judgement:
     """What a mail to the reply address of a participant in `role` may do.
 
-    own_address: it came from his own or a confirmed address (`is_own`). authentication: what its domain says; a
-    temperror counts as none, since whoever asks here has waited long enough. reserved: the sender's domain is one that
+    own_address: it came from his own or a confirmed address (`is_own`). authentication: what its domain says, None when
+    nobody asked: then the address alone decides. A temperror counts as none, since whoever asks here has waited long
+    enough. reserved: the sender's domain is one that
     nobody can own. strict: the store takes a customer's mail from his own address only, and a merchant's only proven.
     """
-    verdict = Verdict.NONE if authentication is Verdict.TEMPERROR else authentication
+    verdict = Verdict.NONE if authentication is Verdict.TEMPERROR else authentication or Verdict.PASS
     row = _TABLE[role, own_address, verdict]
     trust, but = row.usual, ""
     if reserved and verdict is Verdict.NONE and row.reserved:
@@ -96,7 +97,8 @@ def judge(
         trust, but = row.strict, "; the store is strict"
     whose = _WHOSE[role]
     sender = f"{whose} own address" if own_address else "another address"
-    return Judgement(trust, f"{whose} reply address, from {sender}, {_PROOF[verdict]}{but}")
+    proof = f", {_PROOF[verdict]}" if authentication is not None else ""
+    return Judgement(trust, f"{whose} reply address, from {sender}{proof}{but}")
 
 
 def is_own(sender: str, own: str, confirmed: Collection[str] = ()) -> bool:

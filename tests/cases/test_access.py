@@ -83,3 +83,9 @@ def test_own_addresses_are_the_own_one_and_the_confirmed_ones() -> None:
     assert is_own("Ada@Example.org", "ada@example.org")
     assert is_own("ada@home.example", "ada@example.org", ["Ada@Home.example"])
     assert not is_own("ada@example.com", "ada@example.org", ["ada@home.example"])
+
+
+def test_where_nobody_asked_the_domain_the_operator_is_not_told_that_it_confirmed() -> None:
+    held = judge(Role.MERCHANT, own_address=False)
+    assert held.trust is Trust.HOLD
+    assert held.because == "the merchant's reply address, from another address"
