@@ -147,6 +147,7 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         files,
         reader,
         loop_headers=loop_headers,
+        own_domains=frozenset({config.mail.reply_domain}),
         worker=worker,
         now=now,
         stopping=stopping.is_set,

@@ -74,6 +74,7 @@ class Processor:
         reader: Reader,
         *,
         loop_headers: frozenset[str],
+        own_domains: frozenset[str],
         worker: str,
         now: Callable[[], datetime],
         stopping: Callable[[], bool] = lambda: False,
@@ -84,6 +85,7 @@ class Processor:
         self._files = files
         self._reader = reader
         self._loop_headers = loop_headers
+        self._own_domains = own_domains
         self._worker = worker
         self._now = now
         self._stopping = stopping
@@ -204,7 +206,13 @@ class Processor:
     def _classify(self, mail: ParsedMail, kept: Kept, recipients: Iterable[Recipient]) -> Verdict:
         boxes = {recipient.mailbox for recipient in recipients}
         token = next((box.value for box in (Mailbox.BOUNCE, Mailbox.REPLY) if box in boxes), None)
-        return classify(mail, envelope_from=kept.mail_from, token=token, loop_headers=self._loop_headers)
+        return classify(
+            mail,
+            envelope_from=kept.mail_from,
+            token=token,
+            loop_headers=self._loop_headers,
+            own_domains=self._own_domains,
+        )
 
     def _recognise(self, mail: ParsedMail, recipients: Iterable[Recipient]) -> tuple[list[Posting], list[Result]]:
         """Whose words these are in which case: what may be posted, and what may not with its outcome.

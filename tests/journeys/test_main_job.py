@@ -218,6 +218,16 @@ def test_our_own_mail_coming_back_is_no_answer(world: World) -> None:
     assert len(world.messages(case)) == 1
 
 
+def test_a_mail_that_says_it_is_from_us_is_no_answer(world: World) -> None:
+    """Only this gateway writes mail from its own domain, so a reply address in such a mail came back to us."""
+    case_id = world.open_case()
+    world.work()
+    before = world.case(case_id)
+    kept = world.answer(world.newest_mail_to(TOM), "I am the desk itself.", sender=f"cases@{DOMAIN}")
+    assert world.outcomes(kept) == ["automatic"]
+    assert world.case(case_id) == before
+
+
 def test_a_report_of_failed_delivery_posts_nothing(world: World) -> None:
     case = world.open_case()
     receipt = world.newest_mail_to(TOM)
