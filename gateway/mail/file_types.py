@@ -29,8 +29,9 @@ _PDF_OFFSET = 1_024  # readers accept the header anywhere in the first 1,024 byt
 # No text holds these; TAB, LF, FF, CR and ESC (the shift of ISO-2022 charsets) are text.
 _CONTROLS = bytes(sorted(set(range(32)) - {9, 10, 12, 13, 27}))
 _CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-# XML declaration, comments and DOCTYPE may stand before the root element. Possessive, hence linear.
-_PROLOGUE = re.compile(r"(?:\s++|<\?[^>]*+>|<!--(?:[^-]|-(?!->))*+-->|<!doctype(?!\s+html)[^>]*+>)*+", re.IGNORECASE)
+# XML declaration, comments and DOCTYPE may stand before the root element. Nothing follows that could fail, so it is
+# linear without possessive groups, which Python mismatches before 3.11.5.
+_PROLOGUE = re.compile(r"(?:\s+|<\?[^>]*>|<!--.*?-->|<!doctype(?!\s+html)[^>]*>)*", re.IGNORECASE | re.DOTALL)
 # The first tags by which browsers take a text for HTML (WHATWG MIME Sniffing §7.1).
 _HTML = re.compile(
     r"<(?:!doctype\s+html|(?:html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|meta)\b)",

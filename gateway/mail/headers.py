@@ -158,8 +158,8 @@ class ContentType(NamedTuple):
 
 
 _TYPE = re.compile(r"\s*([\w!#$&^.+*-]+\s*/\s*[\w!#$&^.+*-]+|[\w-]+)")
-_PARAMETER = re.compile(r"\s*([^\s=;\"]+)\s*=\s*(\"(?:[^\"\\]|\\.)*+\"|[^;]*)")
-_SPACED_PARAMETER = re.compile(r"\s*([^\s=;\"]+)\s*=\s*(\"(?:[^\"\\]|\\.)*+\"|\S*)")
+_PARAMETER = re.compile(r"\s*([^\s=;\"]+)\s*=\s*(\"[^\"\\]*(?:\\.[^\"\\]*)*\"|[^;]*)")
+_SPACED_PARAMETER = re.compile(r"\s*([^\s=;\"]+)\s*=\s*(\"[^\"\\]*(?:\\.[^\"\\]*)*\"|\S*)")
 _PARAMETERS = 200  # of one field
 _CONTINUED = re.compile(r"(.+?)\*(\d{1,3})(\*?)")
 _PAIR = re.compile(r"\\(.)", re.DOTALL)

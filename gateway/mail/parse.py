@@ -93,7 +93,7 @@ _ADDRESS_FIELDS = ("from", "sender", "reply-to", "to", "cc")
 _LONGEST_ADDRESS_FIELD = 16 * 1024  # characters; of longer ones the first addresses are read
 _LONGEST_DATE = 200
 # A byte order mark, blank lines, and the separator of an mbox file, which a pipe transport may leave in front.
-_BEFORE_HEADER = re.compile(rb"(?:\xef\xbb\xbf|[\r\n]+|>?From [ \t]*[^\s:][^\n]*(?:\n|\Z))*+")
+_BEFORE_HEADER = re.compile(rb"(?:\xef\xbb\xbf|[\r\n]+|>?From [ \t]*[^\s:][^\n]*(?:\n|\Z))*")
 _ID = re.compile(r"<([^<>]+)>")
 _IDS = 200  # of one field
 

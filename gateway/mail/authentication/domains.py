@@ -5,7 +5,7 @@ import re
 
 from publicsuffixlist import PublicSuffixList
 
-_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*+")
+_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _LONGEST = 253
 _RESERVED = frozenset({"test", "example", "invalid", "localhost"})  # RFC 2606 §2: never in the DNS of the world
 

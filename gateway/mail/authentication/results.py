@@ -7,7 +7,7 @@ from dataclasses import dataclass
 _LONGEST = 8 * 1024  # characters of a field that are read
 _RESULTS = 50  # of one field
 # Quoted strings and comments are whole tokens; comments are nested, so their ends are counted.
-_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)"|([()])|\\.|[;=]|[^\s;="()\\]+|\s+|["\\]', re.DOTALL)
+_TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"|([()])|\\.|[;=]|[^\s;="()\\]+|\s+|["\\]', re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z0-9!#$&'*+./^_`{|}~@:-]+")
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 
