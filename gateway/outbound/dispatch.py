@@ -6,7 +6,7 @@ Sending runs on an event loop in a thread of its own, so that connections to the
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -70,7 +70,8 @@ class Dispatcher:
     def drain(self, patience: float | None = None) -> int:
         """Send every mail that is due. Blocks until none is left or no relay works. Returns how many were settled.
 
-        patience: seconds after which the caller goes on, while the sending does so by itself; then it returns 0.
+        patience: for a caller with other work, who waits so many seconds at most and whom trouble with sending does
+        not concern; the sending goes on by itself, and 0 is returned.
         """
         with self._lock:
             if self._draining is None:
@@ -78,10 +79,10 @@ class Dispatcher:
             else:
                 self._again = True
             draining = self._draining
-        try:
-            return draining.result(patience)
-        except TimeoutError:
-            return 0
+        if patience is None:
+            return draining.result()
+        wait((draining,), patience)
+        return 0
 
     def close(self) -> None:
         """Close the kept connections and end the loop."""
@@ -111,7 +112,8 @@ class Dispatcher:
                         self._draining = None
                         return count
                     self._again = False
-        except BaseException:
+        except BaseException as error:
+            log.error("outgoing.sending_ended", error=type(error).__name__)
             with self._lock:
                 self._draining, self._again = None, False
             raise

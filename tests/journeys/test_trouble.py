@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import StoreUnavailable
 from gateway.heavy import Killed
 from gateway.inbound import process
 from gateway.inbound.read import Reader
@@ -306,3 +307,21 @@ def test_a_mail_whose_reading_is_killed_is_held_after_three_tries(
         world.work()
     assert world.outcomes(kept) == ["held"]
     assert "too much time or memory" in world.reasons(kept)
+
+
+def test_trouble_with_sending_does_not_take_a_mail_that_is_being_processed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processing and sending take turns; a claim that ended with the other's error would count as a lost one."""
+
+    def locked(*_: object) -> None:
+        raise StoreUnavailable("locked")
+
+    world.open_case()
+    world.work()
+    notice = world.newest_mail_to(TOM)
+    monkeypatch.setattr(outbox, "claim", locked)
+    kept = [world.send(reply_to(notice, f"Words {number}"), TOM, notice.reply_address) for number in range(20)]
+    world.parts.jobs.turns.work()
+    assert [inbox.get(number).outcome for number in kept] == ["posted"] * 20
+    assert [inbox.get(number).attempts for number in kept] == [1] * 20
