@@ -181,9 +181,9 @@ class Database:
             fatal = self._commit(group)
         else:
             _fail(group)
-        self._answer(group)
         if fatal is not None:
-            self._die(fatal)
+            self._die(fatal)  # before the answers: whoever hears of the failure finds the writing ended
+        self._answer(group)
 
     def _commit(self, group: list[_Job]) -> BaseException | None:
         """Run a group in one transaction. Returns the error that must end the writer, if any."""
