@@ -19,6 +19,7 @@ from store.database import proxy
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_FALSE, _EMPTY = SQL("DEFAULT 0"), SQL("DEFAULT ''")  # of columns that came to tables with rows
 
 
 def to_ms(moment: datetime) -> int:
@@ -54,11 +55,12 @@ class Row(Model):
 
 
 class StoreRow(Row):
-    """A merchant's shop."""
+    """A merchant's shop. strict: takes a customer's mail from his own address only, a merchant's only proven."""
 
     id = CharField(48, primary_key=True)
     name = CharField(200)
     created_at = Moment()
+    strict = BooleanField(constraints=[_FALSE])
 
     class Meta:
         """Name."""
@@ -173,8 +175,14 @@ class ParticipantRow(Row):
         indexes = ((("case_id", "role", "address"), True),)
 
 
+ParticipantRow.add_index(SQL("CREATE INDEX participant_lower_address ON participant (lower(address))"))
+
+
 class MessageRow(Row):
-    """One entry of a conversation. full_text: the whole mail text before cutting, empty when the body is all of it."""
+    """One entry of a conversation. full_text: the whole mail text before cutting, empty when the body is all of it.
+
+    unverified: it came from the author's own address, and nothing proves that he sent it.
+    """
 
     id = CharField(48, primary_key=True)
     case_id = CharField(48)
@@ -189,12 +197,16 @@ class MessageRow(Row):
     created_at = Moment()
     body = TextField()
     full_text = TextField()
+    unverified = BooleanField(constraints=[_FALSE])
 
     class Meta:
         """Name and keys."""
 
         table_name = "message"
         indexes = ((("case_id", "number"), True),)
+
+
+MessageRow.add_index(MessageRow.index(MessageRow.mail_id, where=SQL("mail_id <> ''"), name="message_mail_id"))
 
 
 class AttachmentRow(Row):
@@ -220,6 +232,7 @@ class InboxRow(Row):
     state: pending, claimed or done. due_at: when it may be claimed next; of a claimed row, when its lease ends.
     attempts fences the claims, lost counts those that ended without a result. outcome is empty until done.
     data holds small mails; larger ones stand in the file named by raw_file.
+    authentication: what is known about the sender, made once (HARDENING rule 4); "" until then.
     """
 
     id = AutoField()
@@ -240,6 +253,7 @@ class InboxRow(Row):
     reason = TextField()
     raw_file = CharField(64)
     data = BlobField(null=True)
+    authentication = TextField(constraints=[_EMPTY])
 
     class Meta:
         """Name and keys."""
@@ -253,7 +267,7 @@ InboxRow.add_index(InboxRow.index(InboxRow.outcome, InboxRow.id, name="inbox_out
 
 
 class InboxResultRow(Row):
-    """What one kept mail came to in one case (case_id empty: in none)."""
+    """What one kept mail came to in one case (case_id empty: in none). told_at: when a reviewer heard of a held one."""
 
     id = AutoField()
     inbox_id = IntegerField()
@@ -262,12 +276,20 @@ class InboxResultRow(Row):
     outcome = CharField(16)
     reason = TextField()
     message_id = CharField(48, null=True)
+    told_at = Moment(null=True)
 
     class Meta:
         """Name and keys."""
 
         table_name = "inbox_result"
         indexes = ((("inbox_id", "case_id"), True),)
+
+
+InboxResultRow.add_index(
+    InboxResultRow.index(
+        InboxResultRow.id, where=SQL("outcome = 'held' AND told_at IS NULL"), name="inbox_result_untold"
+    )
+)
 
 
 class OutboxRow(Row):
@@ -299,6 +321,7 @@ class OutboxRow(Row):
     relay = CharField(254)
     answer = TextField()
     data = BlobField()
+    relay_id = CharField(254, constraints=[_EMPTY])
 
     class Meta:
         """Name."""
@@ -311,6 +334,7 @@ OutboxRow.add_index(
     OutboxRow.index(OutboxRow.due_at, where=SQL("state NOT IN ('sent', 'failed', 'cancelled')"), name="outbox_due")
 )
 OutboxRow.add_index(OutboxRow.index(OutboxRow.state, OutboxRow.id, name="outbox_state"))
+OutboxRow.add_index(OutboxRow.index(OutboxRow.relay_id, where=SQL("relay_id <> ''"), name="outbox_relay_id"))
 
 
 class IdempotencyRow(Row):
@@ -365,6 +389,80 @@ class SigningKeyRow(Row):
         table_name = "signing_key"
 
 
+class SenderRow(Row):
+    """An address from which mail has passed authentication (HARDENING rule 4). address: in lower case."""
+
+    address = CharField(254, primary_key=True)
+    passed_at = Moment()
+
+    class Meta:
+        """Name."""
+
+        table_name = "sender"
+
+
+class KnownAddressRow(Row):
+    """Another address of a customer or member, from which he may post once he has said yes (HARDENING rule 20).
+
+    handle: 16 random bytes, in the link of the question. confirmed_at is empty until the yes.
+    """
+
+    id = CharField(48, primary_key=True)
+    person_id = CharField(48)
+    address = CharField(254)
+    handle = BlobField(unique=True)
+    asked_at = Moment()
+    confirmed_at = Moment(null=True)
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "known_address"
+        indexes = ((("person_id", "address"), True),)
+
+
+class TallyRow(Row):
+    """How much of something there was in one stretch of time. bucket: the beginning of the stretch."""
+
+    scope = CharField(200)
+    bucket = Moment(index=True)
+    amount = BigIntegerField()
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "tally"
+        primary_key = CompositeKey("scope", "bucket")
+
+
+class ToldRow(Row):
+    """When somebody was told something last."""
+
+    scope = CharField(200, primary_key=True)
+    at = Moment(index=True)
+
+    class Meta:
+        """Name."""
+
+        table_name = "told"
+
+
+class AlarmRow(Row):
+    """Something that the operator should look at; the same again only counts."""
+
+    name = CharField(200, primary_key=True)
+    text = TextField()
+    raised_at = Moment()
+    last_at = Moment()
+    times = IntegerField()
+    told_at = Moment(null=True)
+
+    class Meta:
+        """Name."""
+
+        table_name = "alarm"
+
+
 TABLES: tuple[type[Row], ...] = (
     StoreRow,
     MemberRow,
@@ -380,4 +478,9 @@ TABLES: tuple[type[Row], ...] = (
     IdempotencyRow,
     TokenRow,
     SigningKeyRow,
+    SenderRow,
+    KnownAddressRow,
+    TallyRow,
+    ToldRow,
+    AlarmRow,
 )

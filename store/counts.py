@@ -1,0 +1,64 @@
+"""How often: tallies in stretches of time, and what was told when. Every process counts in the same rows.
+
+Functions that write run inside a job of `Database.write`.
+"""
+
+from datetime import datetime, timedelta
+
+from store.database import sql
+from store.tables import to_ms
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+KEPT = timedelta(days=3)  # nothing here is asked about longer ago
+
+
+def add(scope: str, now: datetime, span: timedelta, amount: int = 1) -> int:
+    """Count something in the stretch of `span` that `now` lies in. Returns how much it has come to."""
+    row: tuple[int] = sql(
+        "INSERT INTO tally (scope, bucket, amount) VALUES (?, ?, ?)"
+        " ON CONFLICT (scope, bucket) DO UPDATE SET amount = tally.amount + excluded.amount RETURNING amount",
+        (scope, _bucket(now, span), amount),
+    ).fetchone()
+    return row[0]
+
+
+def amount(scope: str, now: datetime, span: timedelta) -> int:
+    """How much was counted in the stretch of `span` that `now` lies in."""
+    row = sql("SELECT amount FROM tally WHERE scope = ? AND bucket = ?", (scope, _bucket(now, span))).fetchone()
+    return 0 if row is None else row[0]
+
+
+def _bucket(now: datetime, span: timedelta) -> int:
+    at = to_ms(now)
+    return at - at % (span // timedelta(milliseconds=1))
+
+
+def tell_once(scope: str, now: datetime, pause: timedelta) -> bool:
+    """Note that something is told now, unless it was told less than `pause` ago. Returns whether it may be."""
+    at = to_ms(now)
+    changed: int = sql(
+        "INSERT INTO told (scope, at) VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET at = excluded.at"
+        " WHERE told.at <= ?",
+        (scope, at, at - pause // timedelta(milliseconds=1)),
+    ).rowcount
+    return changed == 1
+
+
+def was_told(scope: str, now: datetime, pause: timedelta) -> bool:
+    """Whether something was told less than `pause` ago."""
+    oldest = to_ms(now) - pause // timedelta(milliseconds=1)
+    return sql("SELECT 1 FROM told WHERE scope = ? AND at > ?", (scope, oldest)).fetchone() is not None
+
+
+def forget_old(now: datetime, limit: int = 1_000) -> int:
+    """Remove some of what nobody asks about any more. Returns how many rows."""
+    oldest = to_ms(now - KEPT)
+    tallies: int = sql(
+        "DELETE FROM tally WHERE (scope, bucket) IN"
+        " (SELECT scope, bucket FROM tally WHERE bucket < ? ORDER BY bucket LIMIT ?)",
+        (oldest, limit),
+    ).rowcount
+    told: int = sql(
+        "DELETE FROM told WHERE scope IN (SELECT scope FROM told WHERE at < ? ORDER BY at LIMIT ?)", (oldest, limit)
+    ).rowcount
+    return tallies + told

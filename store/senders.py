@@ -1,0 +1,25 @@
+"""What is known about addresses that mail came from, whoever they belong to.
+
+Functions that write run inside a job of `Database.write`.
+"""
+
+from datetime import datetime, timedelta
+
+from store.database import sql
+from store.tables import to_ms
+
+_NOTED_EVERY = timedelta(days=1)
+
+
+def has_passed(address: str) -> bool:
+    """Whether mail from this address ever passed authentication (HARDENING rule 4)."""
+    return sql("SELECT 1 FROM sender WHERE address = ?", (address.lower(),)).fetchone() is not None
+
+
+def note_pass(address: str, now: datetime) -> None:
+    """Mail from this address passed authentication. Written once a day at most."""
+    sql(
+        "INSERT INTO sender (address, passed_at) VALUES (?, ?)"
+        " ON CONFLICT (address) DO UPDATE SET passed_at = excluded.passed_at WHERE sender.passed_at <= ?",
+        (address.lower(), to_ms(now), to_ms(now - _NOTED_EVERY)),
+    )
