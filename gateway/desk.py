@@ -246,7 +246,7 @@ class Desk:
                 Message(
                     id=new_id("cmsg", now), case_id=case_id, number=file.message_count + place, sender_type=actor.role,
                     sender_id=self._author_id(actor, file, author), sender_name=self._author_name(actor, file, author),
-                    body=body, created_at=now, via=actor.via, attachments=attachments,
+                    body=body, created_at=now, via=actor.via, attachments=attachments, unverified=actor.unverified,
                 ),
                 actor.participant_id,
                 draft.mail_id,

@@ -110,7 +110,7 @@ class AttachmentShape(Shape):
 
 
 class MessageShape(Shape):
-    """One entry of a conversation. `via` is there only when an unknown address wrote with a person's reply address."""
+    """One entry of a conversation. `via` and `unverified` are there only when it is not certain who wrote."""
 
     id: str = Field(examples=["cmsg_01jt9x3f6n5m2k8q4w7z0b1c"])
     sender_type: Role
@@ -119,6 +119,11 @@ class MessageShape(Shape):
     created_at: Timestamp
     attachments: list[AttachmentShape]
     via: str = Field("", exclude_if=lambda via: not via, description="The address of an author who is not known.")
+    unverified: bool = Field(
+        False,
+        exclude_if=lambda unverified: not unverified,
+        description="Nothing proves that the mail was sent by the author, whose address it bears.",
+    )
 
 
 class Pagination(Shape):
@@ -184,6 +189,7 @@ def message(entry: Message) -> MessageShape:
             for a in entry.attachments
         ],
         via=entry.via,
+        unverified=entry.unverified,
     )
 
 

@@ -87,14 +87,15 @@ def find(case_id: str) -> CaseView | None:
 def load(case_id: str) -> CaseFile | None:
     """A case with everything that an operation needs, or None."""
     row = sql(
-        f"SELECT {_VIEW}, c.message_count, s.id, s.name, s.created_at {_FROM} JOIN store s ON s.id = c.store_id"
-        " WHERE c.id = ?",
+        f"SELECT {_VIEW}, c.message_count, s.id, s.name, s.created_at, s.strict {_FROM}"
+        " JOIN store s ON s.id = c.store_id WHERE c.id = ?",
         (case_id,),
     ).fetchone()
     if row is None:
         return None
-    count, store_id, name, created = row[_VIEW_COLUMNS:]
-    return CaseFile(_view(row), Store(store_id, name, from_ms(created)), participants(case_id), count)
+    count, store_id, name, created, strict = row[_VIEW_COLUMNS:]
+    store = Store(store_id, name, from_ms(created), bool(strict))
+    return CaseFile(_view(row), store, participants(case_id), count)
 
 
 def search(store_id: str, query: CaseQuery) -> Page[CaseView]:
@@ -208,17 +209,18 @@ def extend_thread(person: Participant, rfc_message_id: str, *, sent_by_him: bool
     )  # fmt: skip
 
 
-_MESSAGE = "id, case_id, number, sender_type, sender_id, sender_name, body, created_at, audience, via"
+_MESSAGE = "id, case_id, number, sender_type, sender_id, sender_name, body, created_at, audience, via, unverified"
 
 
 def insert_message(message: Message, *, participant_id: int | None, mail_id: str, full_text: str) -> None:
     """Add a message with the attachments that its files were kept as."""
     sql(
         "INSERT INTO message (id, case_id, number, sender_type, sender_id, sender_name, participant_id, audience, via,"
-        " mail_id, created_at, body, full_text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " mail_id, created_at, body, full_text, unverified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             message.id, message.case_id, message.number, message.sender_type, message.sender_id, message.sender_name,
             participant_id, message.audience, message.via, mail_id, to_ms(message.created_at), message.body, full_text,
+            message.unverified,
         ),
     )  # fmt: skip
     for position, file in enumerate(message.attachments):
@@ -268,7 +270,7 @@ def _with_attachments(rows: Iterable[Sequence[Any]]) -> tuple[Message, ...]:
     return tuple(
         Message(
             row[0], row[1], row[2], Role(row[3]), row[4], row[5], row[6], from_ms(row[7]), Audience(row[8]), row[9],
-            tuple(files.get(row[0], ())),
+            tuple(files.get(row[0], ())), bool(row[10]),
         )
         for row in rows
     )  # fmt: skip

@@ -1,6 +1,8 @@
 """Who a case is between: stores, their members, customers, and the orders that cases are about."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from gateway.cases.model import Customer, Member, Order, Store
 from gateway.errors import Conflict, NotFound
@@ -11,8 +13,12 @@ from store.tables import from_ms, to_ms
 
 def find_store(store_id: str) -> Store | None:
     """A store, or None."""
-    row = sql("SELECT id, name, created_at FROM store WHERE id = ?", (store_id,)).fetchone()
-    return None if row is None else Store(row[0], row[1], from_ms(row[2]))
+    row = sql("SELECT id, name, created_at, strict FROM store WHERE id = ?", (store_id,)).fetchone()
+    return None if row is None else _store(row)
+
+
+def _store(row: Sequence[Any]) -> Store:
+    return Store(row[0], row[1], from_ms(row[2]), bool(row[3]))
 
 
 def get_store(store_id: str) -> Store:
@@ -26,23 +32,21 @@ def get_store(store_id: str) -> Store:
 def add_store(store: Store) -> bool:
     """Add a store inside a write. False when there is one with that id already; that one stays as it is."""
     added = sql(
-        "INSERT INTO store (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        (store.id, store.name, to_ms(store.created_at)),
+        "INSERT INTO store (id, name, created_at, strict) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (store.id, store.name, to_ms(store.created_at), store.strict),
     )
     return bool(added.rowcount)
 
 
-def rename_store(store_id: str, name: str) -> None:
-    """Give a store another name. Raises NotFound."""
-    if sql("UPDATE store SET name = ? WHERE id = ?", (name, store_id)).rowcount != 1:
-        raise NotFound(f"There is no store {store_id}")
+def save_store(store: Store) -> None:
+    """Write the settings of a store. Raises NotFound."""
+    if sql("UPDATE store SET name = ?, strict = ? WHERE id = ?", (store.name, store.strict, store.id)).rowcount != 1:
+        raise NotFound(f"There is no store {store.id}")
 
 
 def stores() -> tuple[Store, ...]:
     """All stores by name."""
-    return tuple(
-        Store(i, name, from_ms(at)) for i, name, at in sql("SELECT id, name, created_at FROM store ORDER BY name")
-    )
+    return tuple(_store(row) for row in sql("SELECT id, name, created_at, strict FROM store ORDER BY name"))
 
 
 def members(store_id: str) -> tuple[Member, ...]:

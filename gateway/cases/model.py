@@ -60,11 +60,12 @@ class Door(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A merchant's shop."""
+    """A merchant's shop. strict: takes mail only from addresses that are known, a merchant's only when proven."""
 
     id: str
     name: str
     created_at: datetime
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ class Message:
 
     sender_id: the id that the API shows (`cus_…`, a member, a token), None for SYSTEM.
     via: the address of an author who is not known as the participant ("" otherwise): shown as a mark.
+    unverified: it came from the author's own address, and nothing proves that he sent it: shown as a mark.
     """
 
     id: str
@@ -183,6 +185,7 @@ class Message:
     audience: Audience = Audience.ALL
     via: str = ""
     attachments: tuple[Attachment, ...] = ()
+    unverified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,7 @@ class Actor:
 
     id: what the API shows as the author (`cus_…`, `stk_…`, a member's). store_id: the only store whose cases this actor
     may reach, None for all (mail and platform hooks, which prove themselves otherwise).
-    participant_id: set when it is a participant (mail). via: see Message.via.
+    participant_id: set when it is a participant (mail). via, unverified: as in Message.
     """
 
     role: Role
@@ -210,6 +213,7 @@ class Actor:
     store_id: str | None = None
     participant_id: int | None = None
     via: str = ""
+    unverified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """Stores, the people who work for them, and the tokens of their programs."""
 
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
@@ -18,7 +20,6 @@ commands.add_typer(member, name="member")
 commands.add_typer(token, name="token")
 
 StoreId = Annotated[str, typer.Argument(metavar="STORE", help="Id of the store (shp_…).")]
-_SETTINGS = ("name",)  # what `store set` knows
 
 
 # Stores
@@ -48,7 +49,7 @@ def add_store(
 @store.command("set")
 def set_store(
     store_id: StoreId,
-    settings_: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…", help="name=NEW")],
+    settings_: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…", help="name=NEW, strict=yes|no")],
     config: ConfigFile = None,
 ) -> None:
     """Change settings of a store."""
@@ -56,12 +57,20 @@ def set_store(
 
     changes = _changes(settings_)
     with opened(settings(config)) as (database, _):
-        database.write(lambda: parties.rename_store(store_id, changes["name"]))
+        database.write(lambda: parties.save_store(replace(parties.get_store(store_id), **changes)))
 
 
-def _changes(pairs: list[str]) -> dict[str, str]:
+def _yes_or_no(text: str, field: str) -> bool:
+    return values.one_of(("yes", "no"), text, field) == "yes"
+
+
+_SETTINGS: dict[str, Callable[[str, str], Any]] = {"name": values.name, "strict": _yes_or_no}
+
+
+def _changes(pairs: list[str]) -> dict[str, Any]:
     """The settings in `KEY=VALUE` words. Raises Invalid with every wrong one."""
-    changes, problems = {}, []
+    changes: dict[str, Any] = {}
+    problems = []
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
@@ -70,7 +79,7 @@ def _changes(pairs: list[str]) -> dict[str, str]:
             problems.append(Problem(key, f"there is no such setting; known here: {', '.join(_SETTINGS)}"))
         else:
             try:
-                changes[key] = values.name(value, key)
+                changes[key] = _SETTINGS[key](value, key)
             except Invalid as error:
                 problems += error.problems
     if problems:
@@ -84,7 +93,8 @@ def list_stores(config: ConfigFile = None) -> None:
     from store import parties
 
     with opened(settings(config)):
-        columns("ID", "ADDED", "NAME", rows=[(s.id, moment(s.created_at), s.name) for s in parties.stores()])
+        rows = [(s.id, moment(s.created_at), s.name, "strict" if s.strict else "") for s in parties.stores()]
+    columns("ID", "ADDED", "NAME", "TRUST", rows=rows)
 
 
 # Members

@@ -10,7 +10,7 @@ from tests.cli.installation import STORE, Installation
 
 @pytest.fixture
 def store(installation: Installation) -> Installation:
-    assert installation.casegate("migrate").lines == ["applied 0001_initial"]
+    assert installation.casegate("migrate").lines[0] == "applied 0001_initial"
     assert installation.casegate("store", "add", STORE, "--name", "Blue Kettle").out == f"{STORE}\n"
     return installation
 
@@ -43,14 +43,23 @@ def test_a_store_gets_another_name(store: Installation) -> None:
     assert "Red = Teapot" in store.casegate("store", "list").out
 
 
+def test_a_store_becomes_strict_and_keeps_its_name(store: Installation) -> None:
+    assert store.casegate("store", "set", STORE, "strict=yes").status == 0
+    assert store.casegate("store", "list").lines[1].split()[-1] == "strict"
+    assert store.casegate("store", "set", STORE, "strict=no").status == 0
+    assert "Blue Kettle" in store.casegate("store", "list").out
+    assert "strict" not in store.casegate("store", "list").lines[1]
+
+
 def test_every_wrong_setting_is_told(store: Installation) -> None:
-    done = store.casegate("store", "set", STORE, "nmae=x", "name", "name=", "name=two\nlines")
+    done = store.casegate("store", "set", STORE, "nmae=x", "name", "name=", "name=two\nlines", "strict=perhaps")
     assert done.status == 65
     assert done.err.splitlines() == [
-        "nmae: there is no such setting; known here: name",
+        "nmae: there is no such setting; known here: name, strict",
         "name: write KEY=VALUE",
         "name: must be one line of 1 to 200 characters",
         "name: must be one line of 1 to 200 characters",
+        "strict: there is no perhaps; known here: yes, no",
     ]
 
 
