@@ -118,5 +118,9 @@ class Overloaded(Later):
     """More work at once than the limits allow."""
 
 
+class StillAsking(Later):
+    """The DNS has not answered yet what tells whether a sender is genuine. Nothing is wrong with his mail."""
+
+
 class RelayUnavailable(Later):
     """No relay takes mail at the moment."""

@@ -37,6 +37,7 @@ from gateway.errors import (
     Refused,
     RelayingDenied,
     RelayUnavailable,
+    StillAsking,
     StorageFull,
     StoreUnavailable,
     TooLarge,
@@ -89,6 +90,7 @@ ANSWERS: Mapping[type[CasegateError], tuple[int, str]] = MappingProxyType(
         KeyNotLoaded: (451, "4.3.5"),
         Contended: (451, "4.3.0"),
         Overloaded: (450, "4.7.1"),
+        StillAsking: (451, "4.4.3"),
         RelayUnavailable: (451, "4.4.1"),
     }
 )

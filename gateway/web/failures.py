@@ -34,6 +34,7 @@ STATUS: dict[type[errors.CasegateError], int] = {
     errors.KeyNotLoaded: 503,
     errors.Contended: 503,
     errors.Overloaded: 503,
+    errors.StillAsking: 503,
     errors.RelayUnavailable: 503,
 }
 
