@@ -8,6 +8,7 @@ from publicsuffixlist import PublicSuffixList
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _LONGEST = 253
 _RESERVED = frozenset({"test", "example", "invalid", "localhost"})  # RFC 2606 §2: never in the DNS of the world
+_EXAMPLES = re.compile(r"(?:.*\.)?example\.(?:com|net|org)")
 
 
 def domain_of(address: str) -> str:
@@ -27,6 +28,11 @@ def domain_of(address: str) -> str:
 def is_reserved(domain: str) -> bool:
     """Whether nobody can own the domain, so that there is nothing to ask the DNS about."""
     return domain.rpartition(".")[2] in _RESERVED
+
+
+def is_example(domain: str) -> bool:
+    """Whether nobody can own the domain although the DNS knows it (RFC 2606 §3): there may be something to ask."""
+    return _EXAMPLES.fullmatch(domain) is not None
 
 
 def organisation_of(domain: str) -> str:

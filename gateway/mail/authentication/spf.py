@@ -40,15 +40,7 @@ def verify(lookup: Lookup, *, client: str, helo: str, mail_from: str) -> MethodR
     try:
         result, _, _ = query.check()
         problem = query.prob
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _BREAKS as error:
         result, problem = "permerror", f"it breaks the reader ({type(error).__name__})"
     because = _BECAUSE[result].format(domain=domain, client=client, problem=problem.rstrip("."))
     name = "smtp.mailfrom" if mail_from else "smtp.helo"

@@ -10,13 +10,14 @@
 Nothing of it: fail when the From domain publishes how its mail is known, else none.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.cases.access import Verdict
 from gateway.mail.authentication import arc, dkim, dmarc, results, spf
-from gateway.mail.authentication.domains import aligned, domain_of, is_reserved
+from gateway.mail.authentication.domains import aligned, domain_of, is_example, is_reserved
 from gateway.mail.authentication.lookup import Lookup, Trouble
 from gateway.mail.authentication.received import Network, Origin, origin
 from gateway.mail.authentication.results import MethodResult
@@ -41,9 +42,9 @@ class Authentication:
     """What is known about the sender of one mail; made once near its arrival and kept with it.
 
     because: one sentence for the operator. domain: of the From address, in the DNS's form; "" when there is none.
-    reserved: nobody can own that domain. client: whom SPF asked about. results: every check, in the order made.
-    spf_aligned: SPF speaks for the From domain. signed_recipients: addresses in To and Cc, lower case, that stand under
-    a signature of the From domain.
+    reserved: nobody can own that domain, and the DNS does not say otherwise. client: whom SPF asked about. results:
+    every check, in the order made. spf_aligned: SPF speaks for the From domain. signed_recipients: addresses in To and
+    Cc, lower case, that stand under a signature of the From domain.
     """
 
     verdict: Verdict
@@ -70,6 +71,38 @@ class Authentication:
     def as_header(self, authserv_id: str) -> str:
         """The results as the value of an Authentication-Results field (RFC 8601), on one line."""
         return results.write(authserv_id, self.results)
+
+    def to_json(self) -> str:
+        """All of it as one line of ASCII, for `from_json`; what is empty or false is left out."""
+        known: dict[str, object] = {
+            "verdict": self.verdict,
+            "because": self.because,
+            "domain": self.domain,
+            "reserved": self.reserved,
+            "client": self.client,
+            "results": [(r.method, r.result, r.because, *r.properties) for r in self.results],
+            "spf_aligned": self.spf_aligned,
+            "signed_recipients": sorted(self.signed_recipients),
+        }
+        return json.dumps({name: value for name, value in known.items() if value}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Authentication":
+        """What `to_json` wrote."""
+        known = json.loads(text)
+        return cls(
+            Verdict(known["verdict"]),
+            known.get("because", ""),
+            known.get("domain", ""),
+            reserved=known.get("reserved", False),
+            client=known.get("client", ""),
+            results=tuple(
+                MethodResult(method, result, because, tuple((name, value) for name, value in properties))
+                for method, result, because, *properties in known.get("results", ())
+            ),
+            spf_aligned=known.get("spf_aligned", False),
+            signed_recipients=frozenset(known.get("signed_recipients", ())),
+        )
 
     def settled(self, *, passed_before: bool) -> "Authentication":
         """What a temperror comes to when waiting for the DNS has lasted long enough."""
@@ -102,8 +135,9 @@ def authenticate(
     if not sender:
         return Authentication(Verdict.FAIL, "It does not name exactly one sender.")
     domain = domain_of(sender)
+    unowned = f"Nobody can own the domain of {sender}."
     if not domain or is_reserved(domain):
-        why = f"Nobody can own the domain of {sender}." if domain else f"The DNS cannot hold the domain of {sender}."
+        why = unowned if domain else f"The DNS cannot hold the domain of {sender}."
         return Authentication(Verdict.NONE, why, domain, reserved=bool(domain))
     source = origin(mail.headers, client=client, helo=helo, relays=trusted.relays)
     signed = SignedMail(raw)
@@ -121,7 +155,13 @@ def authenticate(
         spf_aligned=findings.spf_passes(),
         signed_recipients=_signed_recipients(mail, findings),
     )
-    return _nothing_speaks(known, passed_before, because) if verdict is Verdict.NONE else known
+    if is_example(domain) and verdict is Verdict.TEMPERROR:
+        verdict = Verdict.NONE  # waiting cannot help: nobody can own it, so nobody will answer for it
+    if verdict is not Verdict.NONE:
+        return known
+    if is_example(domain) and not findings.policy and not passed_before:
+        known, because = replace(known, reserved=True), unowned
+    return _nothing_speaks(known, passed_before, because)
 
 
 def _only_sender(mail: ParsedMail) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.mail.authentication.domains import aligned, domain_of, is_reserved, organisation_of
+from gateway.mail.authentication.domains import aligned, domain_of, is_example, is_reserved, organisation_of
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,18 @@ def test_the_form_of_the_dns(address: str, domain: str) -> None:
 )  # fmt: skip
 def test_reserved_names(domain: str, reserved: bool) -> None:
     assert is_reserved(domain) is reserved
+
+
+@pytest.mark.parametrize(
+    ("domain", "example"),
+    [
+        ("example.org", True), ("example.com", True), ("example.net", True), ("shop.example.org", True),
+        ("a.b.example.net", True), ("example.de", False), ("myexample.org", False), ("example.org.evil.org", False),
+        ("a.example", False), ("example", False), ("", False),
+    ],
+)  # fmt: skip
+def test_example_names(domain: str, example: bool) -> None:
+    assert is_example(domain) is example
 
 
 @pytest.mark.parametrize(

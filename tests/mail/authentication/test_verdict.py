@@ -6,9 +6,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.cases.access import Verdict
+from gateway.cases.access import Trust, Verdict, judge
+from gateway.cases.model import Role
 from gateway.dns import Resolver
-from gateway.mail.authentication import Authentication, Lookup, Trusted, authenticate
+from gateway.mail.authentication import Authentication, Lookup, MethodResult, Trusted, authenticate
+from gateway.mail.authentication.domains import domain_of
 from gateway.mail.parse import parse
 from tests.mail.authentication.signing import EdKey, Records, Zone, rsa_key, seal, sign
 from tests.nameserver import SILENT, NameServer, txt
@@ -151,6 +153,14 @@ def test_dkim(signed: bytes, records: Records, verdict: Verdict, results: list[s
     assert words(found) == results
 
 
+@pytest.mark.parametrize("length", [b"0", b"3", b"13", b"999999"])  # 13: the body as it is
+def test_a_signature_with_l_never_counts(length: bytes) -> None:
+    raw = sign(mail(), RSA, "shop.org", extra={b"l": length})
+    for text in (raw, raw + b"What nobody signed.\r\n"):
+        found = ask(text, Zone(KEYS))
+        assert (found.verdict, words(found)[1], found.signed_recipients) == (Verdict.FAIL, "dkim=policy", frozenset())
+
+
 def test_two_customers_of_a_hosting_provider_are_strangers() -> None:
     zone = Zone().txt("k1._domainkey.two.github.io", RSA.record)
     assert ask(sign(mail("a@one.github.io"), RSA, "two.github.io"), zone).verdict is Verdict.NONE
@@ -187,12 +197,78 @@ def test_the_address_counts_not_the_name_before_it() -> None:
     assert (found.domain, found.verdict) == ("evil.org", Verdict.NONE)
 
 
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "ada@shop.org",
+        "ADA@Shop.ORG",
+        '"ada@evil.org" <ada@shop.org>',
+        "ada@evil.org <ada@shop.org>",
+        "(ada@evil.org) ada@shop.org (eve@evil.org)",
+        "<ada@shop.org> eve@evil.org",
+        '"eve@evil.org"@shop.org',
+        '"a, b" <ada@shop.org>',
+        "Team: ada@shop.org;",
+        "Team: ada@shop.org, eve@evil.org;",
+        "<@evil.org:ada@shop.org>",
+        "ada@shop.org@evil.org",
+        "ada@shop.org\0@evil.org",
+        "ada@evil.org\r\n <ada@shop.org>",
+        "=?utf-8?q?ada=40evil.org?= <ada@shop.org>",
+        "=?utf-8?q?ada=40evil.org?=",
+        "ada@shop.org; eve@evil.org",
+    ],
+)
+def test_alignment_is_about_the_address_that_is_the_identity(sender: str) -> None:
+    """Whoever the mail is taken for is the one whose domain is asked, or it names nobody (HARDENING rule 4)."""
+    raw = mail(sender)
+    found = ask(sign(raw, RSA, "shop.org"), Zone(KEYS))
+    who = [person.address for person in parse(raw).from_]
+    if len(who) == 1:
+        assert found.domain == domain_of(who[0])
+        assert (found.verdict is Verdict.PASS) == (found.domain == "shop.org")
+    else:
+        assert (found.verdict, found.because) == (Verdict.FAIL, "It does not name exactly one sender.")
+
+
 @pytest.mark.parametrize("sender", ["ada@customer.test", "ada@a.example", "ada@x.invalid", "ada@localhost"])
 def test_reserved_domains_are_none_without_a_look_up(sender: str) -> None:
     zone = Zone()
     found = ask(sign(mail(sender), RSA, "shop.org"), zone, passed_before=True)
     assert (found.verdict, found.reserved, zone.asked) == (Verdict.NONE, True, [])
     assert found.as_header("cases.test") == "cases.test; none"
+
+
+@pytest.mark.parametrize("sender", ["ada@example.org", "ada@shop.example.com"])
+@pytest.mark.parametrize("answers", [True, False], ids=["nothing there", "no answer"])
+def test_example_domains_are_none_at_once_when_the_dns_tells_nothing(sender: str, answers: bool) -> None:
+    domain = sender.partition("@")[2]
+    troubled = frozenset() if answers else frozenset({domain, f"_dmarc.{domain}", f"k1._domainkey.{domain}"})
+    for raw in (mail(sender), sign(mail(sender), RSA, domain)):
+        found = ask(raw, Zone(troubled=troubled), mail_from=sender)
+        assert (found.verdict, found.reserved) == (Verdict.NONE, True)
+        assert found.because == f"Nobody can own the domain of {sender}."
+        # rule 4: an address that once passed and now does not; there is a DNS that knows it, as trials have
+        found = ask(raw, Zone(troubled=troubled), mail_from=sender, passed_before=True)
+        assert (found.verdict, found.reserved) == (Verdict.FAIL, False)
+        assert "Nobody can own" not in found.because
+
+
+def test_an_example_domain_with_a_policy_is_owned_here_even_while_its_key_cannot_be_had() -> None:
+    policy: Records = {("_dmarc.example.org", "TXT"): ("v=DMARC1; p=reject",)}
+    zone = Zone(policy, troubled=frozenset({"k1._domainkey.example.org"}))
+    found = ask(sign(mail("ada@example.org"), RSA, "example.org"), zone)
+    assert (found.verdict, found.reserved) == (Verdict.NONE, False)
+
+
+def test_example_domains_are_asked_about_like_others() -> None:
+    policy: Records = {("_dmarc.example.org", "TXT"): ("v=DMARC1; p=reject",)}
+    zone = Zone(policy | {("k1._domainkey.example.org", "TXT"): (RSA.record,)})
+    passed = ask(sign(mail("ada@example.org"), RSA, "example.org"), zone)
+    forged = ask(mail("ada@example.org"), zone)
+    assert (passed.verdict, passed.reserved) == (Verdict.PASS, False)
+    assert (forged.verdict, forged.reserved) == (Verdict.FAIL, False)
+    assert forged.because == "example.org has a DMARC policy (p=reject), and nothing of that fits this mail."
 
 
 @pytest.mark.parametrize("sender", ["ada@[192.0.2.1]", "ada@a..b", "ada@" + "a" * 64 + ".org"])
@@ -306,10 +382,13 @@ def test_spf_is_about_whom_the_relay_received_it_from() -> None:
     raw = mail(more=RECEIVED)
     found = ask(raw, zone, client=RELAY, mail_from="ada@shop.org", trusted=TRUSTED)
     assert (found.verdict, found.client) == (Verdict.PASS, CLIENT)
-    for unclear in (mail(), mail(more="Received: by mx.shop-gateway.test\r\n")):
-        # never the relay's own address, even though the record allows it
-        found = ask(unclear, zone, client=RELAY, mail_from="ada@shop.org", trusted=TRUSTED)
-        assert (found.verdict, found.client) == (Verdict.FAIL, "")
+
+
+@pytest.mark.parametrize("more", ["", "Received: by mx.shop-gateway.test\r\n", RECEIVED.replace(CLIENT, "10.9.9.9")])
+def test_spf_is_never_about_a_trusted_relay_even_where_the_record_allows_it(more: str) -> None:
+    zone = Zone({("shop.org", "TXT"): ("v=spf1 ip4:10.0.0.0/8 -all",)})
+    found = ask(mail(more=more), zone, client=RELAY, mail_from="ada@shop.org", trusted=TRUSTED)
+    assert (found.verdict, found.client, found.spf_aligned) == (Verdict.FAIL, "", False)
 
 
 def test_the_null_senders_host_is_the_one_that_the_relay_heard() -> None:
@@ -384,6 +463,14 @@ def test_a_forged_field_changes_nothing(more: str, client: str, trusted: Trusted
     assert found == ask(mail(more=clean), Zone(DMARC), client=client, trusted=trusted)
 
 
+def test_a_forged_merchant_with_his_token_is_held() -> None:
+    """BEHAVIOURS row 15: failed DMARC, and a field that says otherwise."""
+    found = ask(mail(more=RECEIVED + told(ALL_PASS)), Zone(DMARC), client=RELAY, trusted=TRUSTED)
+    judgement = judge(Role.MERCHANT, own_address=True, authentication=found.as_sent_to(REPLY).verdict)
+    assert judgement.trust is Trust.HOLD
+    assert "forged" in judgement.because
+
+
 # ---- ARC ------------------------------------------------------------------------------------------------------------
 
 
@@ -451,6 +538,45 @@ def test_mail_that_is_too_complex_is_not_believed_and_does_not_break_anything() 
     raw = SIGNED.replace(b"Subject:", b"X: y\r\n" * 2_000 + b"Subject:")
     found = ask(raw, Zone(KEYS | DMARC))
     assert found.verdict is Verdict.FAIL
+
+
+# ---- kept with the mail ---------------------------------------------------------------------------------------------
+
+ODD = 'a "b" \\ \r\n\t\0 é 👋 \u2028 \ud800 {}[],:'
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        Authentication(Verdict.FAIL, ""),
+        Authentication(Verdict.NONE, "Nobody can own it.", "customer.test", reserved=True),
+        Authentication(
+            Verdict.TEMPERROR,
+            ODD,
+            ODD,
+            client="2001:db8::1",
+            results=(
+                MethodResult("spf", "none", ""),
+                MethodResult(ODD, ODD, ODD, ((ODD, ODD), ("header.b", ""), ("header.b", "twice"))),
+            ),
+            spf_aligned=True,
+            signed_recipients=frozenset({ODD, REPLY, ""}),
+        ),
+        ask(SIGNED, Zone(KEYS | SPF | DMARC), client=CLIENT, mail_from="ada@shop.org"),
+        ask(mail('"\u00e9 \\" b"@shop.org'), Zone(DMARC), passed_before=True),
+    ],
+)
+def test_what_is_kept_is_what_was_found(known: Authentication) -> None:
+    text = known.to_json()
+    assert Authentication.from_json(text) == known
+    assert text.isascii()
+    assert text.isprintable()
+
+
+def test_little_is_kept_of_mail_that_was_not_asked_about() -> None:
+    assert ask(mail("ada@a.test"), Zone()).to_json() == (
+        '{"verdict":"none","because":"Nobody can own the domain of ada@a.test.","domain":"a.test","reserved":true}'
+    )
 
 
 # ---- with a real name server ----------------------------------------------------------------------------------------
