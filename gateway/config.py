@@ -23,6 +23,8 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -76,6 +78,13 @@ def _domain(value: str) -> str:
     if not all(label and label.replace("-", "").isalnum() and len(label) <= 63 for label in labels):
         raise ValueError("write a domain name, for example cases.example.org")
     return ".".join(labels)
+
+
+def _mail_address(value: str) -> str:
+    local, _, domain = value.rpartition("@")
+    if value and not re.fullmatch(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}", local, re.ASCII):  # RFC 5322 §3.2.3
+        raise ValueError("write an address, for example operator@example.org")
+    return f"{local}@{_domain(domain)}" if value else ""
 
 
 def _url(*schemes: str) -> Any:
@@ -214,9 +223,20 @@ class MailSection(Section):
     reply_domain: Domain = Field("cases.localhost", description="The domain of reply and bounce addresses (its MX).")
     from_name: str = Field("Cases", description="The name behind `via` in From.")
     from_address: str = Field("", description="The address in From; empty means cases@<reply_domain>.")
+    operator_address: Annotated[str, AfterValidator(_mail_address)] = Field(
+        "", description="Who runs this gateway and is mailed about held mail and alarms; empty: nobody is."
+    )
     arc_sealers: tuple[Domain, ...] = Field(
         (), description="Domains (d=) of forwarders and lists whose ARC seals are believed about mail they changed."
     )
+
+    @field_validator("operator_address")
+    @classmethod
+    def _check_operator(cls, value: str, info: ValidationInfo) -> str:
+        """HARDENING rule 24: an address of our own would have us write to ourselves."""
+        if value and value.rpartition("@")[2] == info.data.get("reply_domain"):
+            raise ValueError("it is in reply_domain, this gateway's own: give the address of a person")
+        return value
 
 
 class DnsSection(Section):

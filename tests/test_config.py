@@ -132,3 +132,28 @@ def test_relays_are_believed_by_address_and_name(file: Path) -> None:
 def test_what_would_believe_nobody_or_anybody_is_refused(file: Path, text: str, field: str, problem: str) -> None:
     file.write_text(text)
     assert problem in problems(file)[field]
+
+
+def test_the_operator_has_an_address_elsewhere(file: Path) -> None:
+    """HARDENING rule 24: mail to ourselves would come in again."""
+    file.write_text('[mail]\nreply_domain = "cases.example.org"\noperator_address = "Ann.Lee+gate@Example.org"\n')
+    assert load(file).mail.operator_address == "Ann.Lee+gate@example.org"
+    assert Config().mail.operator_address == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("operator", "write an address"),
+        ("operator@", "write a domain name"),
+        ("@example.org", "write an address"),
+        ("a b@example.org", "write an address"),
+        ("<a@example.org>", "write an address"),
+        ("a@example.org, b@example.org", "write an address"),
+        ("a,b@example.org", "write an address"),
+        ("operator@Cases.Example.org", "this gateway's own"),
+    ],
+)
+def test_an_operator_who_cannot_be_mailed_is_refused(file: Path, address: str, problem: str) -> None:
+    file.write_text(f'[mail]\nreply_domain = "cases.example.org"\noperator_address = "{address}"\n')
+    assert problem in problems(file)["mail.operator_address"]
