@@ -1,6 +1,7 @@
 """Templates: what people read, made from the files of the package `templates`.
 
-    mail/<name>.txt    the words of one mail, as `{% set %}` texts: subject, heading, notice, lead, answer, footer
+    mail/<name>.txt    the words of one mail, as `{% set %}` texts: subject, heading, notice, lead, answer, footer;
+                       lead may have paragraphs and lists (`paragraphs`), button is needed where there is a link
     mail/labels.txt    the words that all mails share
     mail/layout.*      the one look of all mails, as text and as HTML, around the words and the conversation
     pages/<name>.html  whole pages
@@ -9,7 +10,7 @@ Everything is compiled once, when the renderer is made; a name that a template u
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -56,7 +57,7 @@ class ShownMessage:
     """A message as a mail shows it.
 
     author: our own name for who wrote it. sent_at: as `date` writes it.
-    via: the address of an author whom we do not know, "" otherwise.
+    via: the address of an author whom we do not know, "" otherwise. unverified: nothing proves that the author sent it.
     trail: whether it records a change instead of somebody's words. shortened: whether the body is only the beginning.
     """
 
@@ -67,6 +68,15 @@ class ShownMessage:
     files: tuple[ShownFile, ...] = ()
     trail: bool = False
     shortened: bool = False
+    unverified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph of our own words, or a list: then `items` has the lines of each item, and text is empty."""
+
+    text: str
+    items: tuple[tuple[str, ...], ...] = ()
 
 
 class Renderer:
@@ -85,6 +95,7 @@ class Renderer:
         # Templates know what they are given and nothing else; collecting Jinja's own globals costs 10 µs a rendering.
         self._environment.globals.clear()
         self._environment.filters["prose"] = prose
+        self._environment.filters["paragraphs"] = paragraphs
         self._templates = self._compile()
         self._labels = self._templates["mail/labels.txt"].module
 
@@ -118,24 +129,50 @@ class Renderer:
         return self._templates[f"pages/{name}.html"].render(context)
 
     def check(self) -> list[Problem]:
-        """Render every mail with sample data, for each reader; what fails is a problem."""
+        """Render every mail with sample data, for each reader that it has; what fails is a problem."""
         problems = []
         for file in self._templates:
             name = file.removeprefix("mail/").removesuffix(".txt")
             if file != f"mail/{name}.txt" or name in ("labels", "layout"):
                 continue
-            for reader in ("CUSTOMER", "MERCHANT", "SUPPORT"):
+            for reader, context in samples(name):
                 try:
-                    self.mail(name, sample(reader))
+                    self.mail(name, context)
                 except (TemplateError, KeyError) as error:
                     problems.append(_problem(f"{file} for {reader}", error))
         return problems
 
 
+#: What a mail is told instead when it shows nothing of a conversation.
+NO_CONVERSATION: dict[str, object] = {"excerpt": "", "new": (), "earlier": ()}
+
+_NOW = "14 Nov 2026, 09:30 UTC"
+_LETTERS = {"no_case": ("STRANGER",), "mail_held": ("REVIEWER", "OPERATOR"), "confirm_address": ("CUSTOMER",)}
+_NOT_POSTED: dict[str, dict[str, object]] = {
+    "nothing new": {"kept_back": []},
+    "revoked": {"marker": ""},
+    "left": {"marker": "", "link": ""},
+    "not taken": {"because": "Cannot send messages on a closed case"},
+}
+
+
+def samples(template: str) -> Iterator[tuple[str, dict[str, object]]]:
+    """Each reader of a mail, and what it is told for him, with invented values. template: as for `Renderer.mail`."""
+    for reader in _LETTERS.get(template, ("CUSTOMER", "MERCHANT", "SUPPORT")):
+        if template in _LETTERS:
+            yield reader, letter_sample(reader)
+        elif template == "not_posted":
+            for why, facts in _NOT_POSTED.items():
+                yield f"{reader}, {why}", sample(reader) | NO_CONVERSATION | {"why": why} | facts
+        elif template == "not_everything_posted":
+            yield reader, sample(reader) | NO_CONVERSATION
+        else:
+            yield reader, sample(reader)
+
+
 def sample(reader: str) -> dict[str, object]:
     """What a mail about a case is told, with invented values. reader: the role of the recipient."""
-    now = date(datetime(2026, 11, 14, 9, 30, tzinfo=UTC))
-    question = ShownMessage("Mia Jensen", "Which one is mine?\nhttps://example.org/?a=1&b=2", now, "mia@example.org")
+    question = ShownMessage("Mia Jensen", "Which one is mine?\nhttps://example.org/?a=1&b=2", _NOW, "mia@example.org")
     return {
         "language": "en",
         "reader": reader,  # the role of the recipient
@@ -152,9 +189,39 @@ def sample(reader: str) -> dict[str, object]:
         "order_amount": amount(4_990, "EUR"),
         "order_status": "COMPLETED",
         "excerpt": "It is on its way.",
-        "new": [ShownMessage("Pixel Shop", "It is on its way.", now, files=(ShownFile("label.pdf", size(48_213)),))],
-        "earlier": [question, ShownMessage("", "Case is now open", now, trail=True)],
-        "marker": "above this line",
+        "new": [ShownMessage("Pixel Shop", "It is on its way.", _NOW, files=(ShownFile("label.pdf", size(48_213)),))],
+        "earlier": [question, ShownMessage("", "Case is now open", _NOW, trail=True)],
+        "marker": "above this line",  # "" when an answer would not come to the case
+        "link": "https://cases.example.org/c/1",  # to the case, or ""
+        "kept_back": [{"name": "holiday.mov", "reason": "files of this type are not taken"}],
+        "text_in_file": True,  # the end of a long text was added as a file
+        "why": "",  # why a mail was not posted: nothing new, revoked, left, not taken
+        "because": "",  # what the law says, with `not taken`
+    }
+
+
+def letter_sample(reader: str) -> dict[str, object]:
+    """What a mail outside of a case is told, with invented values. reader: OPERATOR for whoever runs the gateway."""
+    held: dict[str, object] = {
+        "number": 17,
+        "kept_at": _NOW,
+        "subject": "My order has not arrived",
+        "order_number": "1042",
+        "whose": "customer",  # customer, own, colleague, support, or "" for nobody's reply address
+        "why": "the sender's domain disowns the mail",
+    }
+    return NO_CONVERSATION | {
+        "language": "en",
+        "reader": reader,
+        "reader_name": "Mia Jensen",
+        "brand": "Cases",
+        "operator_address": "operator@example.org",  # or ""
+        "marker": "",
+        "link": "https://cases.example.org/confirm/1" if reader == "CUSTOMER" else "",  # of confirm_address
+        "address": "mia@work.example.org",
+        "store": "Pixel Shop",
+        "held": [held, held | {"subject": "", "order_number": "", "whose": ""}],
+        "alarms": ["The relay refuses our mail since 09:00. Look at its log."],
     }
 
 
@@ -169,6 +236,15 @@ def prose(text: str) -> Markup:
     if "://" in html:
         html = _LINK.sub(r'<a href="\g<0>" rel="noopener nofollow">\g<0></a>', html)
     return Markup(html.replace("  ", "&nbsp; ").replace("\n", "<br>\n"))  # noqa: S704 (escaped above)
+
+
+def paragraphs(text: str) -> list[Paragraph]:
+    """Our own words in pieces: a blank line parts them, `- ` begins an item of a list, two blanks go on with it."""
+    found = []
+    for piece in text.strip().split("\n\n"):
+        items = piece.removeprefix("- ").split("\n- ") if piece.startswith("- ") else []
+        found.append(Paragraph("" if items else piece, tuple(tuple(item.split("\n  ")) for item in items)))
+    return found
 
 
 def amount(minor_units: int, currency: str) -> str:

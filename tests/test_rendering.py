@@ -1,6 +1,8 @@
 """Templates render every mail, escape what others wrote, and say what is wrong with them."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 
@@ -11,10 +13,25 @@ from jinja2 import ChoiceLoader, DictLoader, PackageLoader, UndefinedError
 
 from gateway.cases.notices import Template
 from gateway.errors import Invalid
-from gateway.rendering import Renderer, ShownFile, ShownMessage, amount, date, prose, sample, size
+from gateway.rendering import (
+    Paragraph,
+    Renderer,
+    ShownFile,
+    ShownMessage,
+    amount,
+    date,
+    letter_sample,
+    paragraphs,
+    prose,
+    sample,
+    samples,
+    size,
+)
 
 RENDERER = Renderer()
 READERS = ("CUSTOMER", "MERCHANT", "SUPPORT")
+LETTERS = (Template.NO_CASE, Template.MAIL_HELD, Template.CONFIRM_ADDRESS)
+CONVERSATION = [template for template in Template if template not in LETTERS and not template.answers_mail]
 HOSTILE = "<script>alert(1)</script> {{ 7 * 7 }} {% raw %} </title></style> \" ' & &amp;"
 
 
@@ -48,9 +65,23 @@ class Reader(HTMLParser):
         self.text += data
 
 
-@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("template", Template)
-def test_every_mail_renders_for_every_reader(template: Template, reader: str) -> None:
+def test_every_mail_has_readers_and_words_for_each(template: Template) -> None:
+    found = dict(samples(template))
+    assert found
+    for context in found.values():
+        mail = RENDERER.mail(template, context)
+        page = Reader(mail.html)
+        assert mail.subject == mail.subject.strip() != ""
+        assert "\n\n\n" not in mail.text
+        assert not any(line != line.rstrip() for line in mail.text.splitlines())
+        text = mail.text.replace(str(context["link"] or " "), " ")
+        assert set(re.findall(r"\w+", text)) <= set(re.findall(r"\w+", page.text))
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("template", CONVERSATION)
+def test_every_mail_of_a_conversation_shows_it_to_every_reader(template: Template, reader: str) -> None:
     mail = RENDERER.mail(template, sample(reader))
     page = Reader(mail.html)
     assert mail.subject == "My order has not arrived"
@@ -64,12 +95,12 @@ def test_every_mail_renders_for_every_reader(template: Template, reader: str) ->
         assert "14 Nov 2026, 09:30 UTC" in shown
         assert "sent from mia@example.org, an address we do not know" in shown
         assert shown.index("It is on its way.") < shown.index("above this line") < shown.index("Which one is mine?")
-    assert "\n\n\n" not in mail.text
 
 
 @pytest.mark.parametrize("template", Template)
 def test_html_brings_all_it_needs_and_loads_nothing(template: Template) -> None:
-    html = RENDERER.mail(template, sample("CUSTOMER")).html
+    _, context = next(samples(template))
+    html = RENDERER.mail(template, context).html
     page = Reader(html)
     assert ("lang", "en") in page.attributes
     assert ("name", "color-scheme") in page.attributes
@@ -80,7 +111,7 @@ def test_html_brings_all_it_needs_and_loads_nothing(template: Template) -> None:
     assert "@import" not in html
 
 
-@pytest.mark.parametrize("template", Template)
+@pytest.mark.parametrize("template", CONVERSATION)
 def test_what_others_wrote_stays_text(template: Template) -> None:
     message = ShownMessage(HOSTILE, HOSTILE, "now", HOSTILE, (ShownFile(HOSTILE, "1 B"),))
     known = ShownMessage(HOSTILE, HOSTILE, "now", files=(ShownFile(HOSTILE, "1 B"),))
@@ -97,12 +128,31 @@ def test_what_others_wrote_stays_text(template: Template) -> None:
     assert mail.subject == HOSTILE
 
 
+@pytest.mark.parametrize("template", [Template.NOT_EVERYTHING_POSTED, Template.NOT_POSTED, *LETTERS])
+def test_what_others_wrote_stays_text_in_mails_of_our_own_words(template: Template) -> None:
+    names = dict.fromkeys(("customer", "store", "reader_name", "brand", "operator_address", "address"), HOSTILE)
+    facts = dict.fromkeys(("order_number", "order_amount", "order_status", "because", "case_subject", "link"), HOSTILE)
+    file = {"name": HOSTILE, "reason": HOSTILE}
+    held = {"number": 1, "kept_at": "now", "subject": HOSTILE, "order_number": HOSTILE, "whose": "own", "why": HOSTILE}
+    lists: dict[str, list[object]] = {"kept_back": [file], "held": [held], "alarms": [HOSTILE]}
+    for _, context in samples(template):
+        numbers = {name: len(value) for name, value in context.items() if isinstance(value, list)}
+        same = {name: value * numbers.get(name, 0) for name, value in lists.items()}
+        mail = RENDERER.mail(template, context | names | facts | same)
+        page = Reader(mail.html)
+        assert page.tags == Reader(RENDERER.mail(template, context | {"link": "x", "because": "x"}).html).tags
+        assert "{{ 7 * 7 }}" in page.text
+        assert HOSTILE in mail.text
+
+
 @pytest.mark.parametrize(("reader", "warned"), [("CUSTOMER", False), ("MERCHANT", True), ("SUPPORT", True)])
 def test_staff_read_above_the_words_who_gets_an_answer(reader: str, warned: bool) -> None:
     for template in (Template.MESSAGE_TO_MERCHANT if warned else Template.MESSAGE_TO_CUSTOMER, Template.CASE_REOPENED):
         text = RENDERER.mail(template, sample(reader)).text
         notice = text.find("Answering this mail writes to the customer: Mia Jensen")
         assert (0 < notice < text.index("It is on its way.")) is warned
+    text = RENDERER.mail(Template.NOT_EVERYTHING_POSTED, sample(reader)).text
+    assert (0 < text.find("Answering this mail writes to the customer: Mia Jensen") < text.index("Hello")) is warned
 
 
 def test_the_conversation_is_left_out_when_there_is_none() -> None:
@@ -147,6 +197,158 @@ def test_check_names_a_mail_that_cannot_be_rendered(source: str, text: str) -> N
     problems = Renderer(with_template("mail/case_closed.txt", source)).check()
     assert [p.field for p in problems] == [f"templates/mail/case_closed.txt for {reader}" for reader in READERS]
     assert all(text in p.text for p in problems)
+
+
+@pytest.mark.parametrize(
+    ("template", "readers"),
+    [
+        ("no_case", {"STRANGER"}),
+        ("mail_held", {"REVIEWER", "OPERATOR"}),
+        ("confirm_address", {"CUSTOMER"}),
+        ("not_everything_posted", {"CUSTOMER", "MERCHANT", "SUPPORT"}),
+        (
+            "not_posted",
+            {f"{reader}, {why}" for reader in READERS for why in ("nothing new", "revoked", "left", "not taken")},
+        ),
+    ],
+)
+def test_check_looks_at_each_mail_for_the_readers_that_it_has(template: str, readers: set[str]) -> None:
+    problems = Renderer(with_template(f"mail/{template}.txt", "{{ nonsense }}")).check()
+    assert {p.field for p in problems} == {f"templates/mail/{template}.txt for {reader}" for reader in readers}
+
+
+# -- Mails of our own words
+
+
+@pytest.mark.parametrize("template", [Template.MESSAGE_TO_MERCHANT, Template.CASE_OPENED_MERCHANT])
+def test_an_author_whom_nothing_confirms_is_marked(template: Template) -> None:
+    mark = "not verified: the sender's mail provider does not confirm this address"
+    message = ShownMessage("Mia Jensen", "Where is it?", "14 Nov 2026, 09:30 UTC", unverified=True)
+    proven = replace(message, unverified=False)
+    for new, earlier, times in ((message, message, 2), (message, proven, 1), (proven, message, 1), (proven, proven, 0)):
+        mail = RENDERER.mail(template, sample("MERCHANT") | {"new": [new], "earlier": [earlier]})
+        assert mail.text.count(mark) == Reader(mail.html).text.count(mark) == times
+    text = RENDERER.mail(template, sample("MERCHANT") | {"new": [message]}).text
+    assert f"Mia Jensen, 14 Nov 2026, 09:30 UTC ({mark}):" in text
+
+
+def told(template: Template, context: dict[str, object], **facts: object) -> str:
+    """The text of a mail; all of its words stand in the HTML too."""
+    return RENDERER.mail(template, context | facts).text
+
+
+def test_one_file_or_more_that_were_kept_back() -> None:
+    one = [{"name": "holiday.mov", "reason": "files of this type are not taken"}]
+    two = [*one, {"name": "scan.tiff", "reason": "too large: 7 MiB, at most 5 MiB"}]
+    short = told(Template.NOT_EVERYTHING_POSTED, sample("CUSTOMER"), kept_back=one, text_in_file=False)
+    assert "but without this file:\n\n- holiday.mov\n  files of this type are not taken\n\n" in short
+    assert "very long" not in short
+    long = told(Template.NOT_EVERYTHING_POSTED, sample("CUSTOMER"), kept_back=two)
+    assert "but without these files:\n\n- holiday.mov\n" in long
+    assert "- scan.tiff\n  too large: 7 MiB, at most 5 MiB\n\nYour text was very long" in long
+
+
+def test_a_long_text_alone_is_not_called_incomplete() -> None:
+    text = told(Template.NOT_EVERYTHING_POSTED, sample("CUSTOMER"), kept_back=[])
+    assert text.startswith("The end of your text is in a file\n\nHello Mia Jensen, your mail was passed on. Its text")
+    assert "Not all" not in text
+    assert "without" not in text
+
+
+def test_each_reason_for_not_posting_has_its_own_advice() -> None:
+    contexts = {reader: context for reader, context in samples("not_posted") if reader.startswith("CUSTOMER")}
+    texts = {reader: told(Template.NOT_POSTED, context) for reader, context in contexts.items()}
+    assert "no new text in your mail, and no file" in texts["CUSTOMER, nothing new"]
+    assert "answer the newest mail that you got about this case, not this one" in texts["CUSTOMER, revoked"]
+    assert "you do not answer cases of Pixel Shop any more" in texts["CUSTOMER, left"]
+    assert "The reason: Cannot send messages on a closed case.\n\nDo you" in texts["CUSTOMER, not taken"]
+    for reader, text in texts.items():
+        may_answer = reader in ("CUSTOMER, nothing new", "CUSTOMER, not taken")
+        assert ("ust answer this mail:" in text) is may_answer
+        assert ("above this line" in text) is may_answer
+        assert ("Order 1042" in text) is may_answer
+
+
+def test_a_mail_of_files_alone_none_of_which_was_taken() -> None:
+    context = dict(samples("not_posted"))["MERCHANT, nothing new"]
+    text = told(Template.NOT_POSTED, context, kept_back=[{"name": "a.mov", "reason": "not taken"}])
+    assert "your mail had no text, and this file was not taken:\n\n- a.mov\n  not taken\n" in text
+    assert "just answer this mail: Mia Jensen will read it." in text
+
+
+@pytest.mark.parametrize(
+    ("mails", "alarms", "subject"),
+    [
+        (1, 0, "1 held mail"),
+        (2, 0, "2 held mails"),
+        (0, 1, "1 alarm"),
+        (0, 2, "2 alarms"),
+        (1, 1, "1 held mail and 1 alarm"),
+        (3, 2, "3 held mails and 2 alarms"),
+    ],
+)
+def test_a_digest_counts_right(mails: int, alarms: int, subject: str) -> None:
+    context = letter_sample("REVIEWER")
+    held = [one for one in list_of(context["held"])[:1] for _ in range(mails)]
+    mail = RENDERER.mail(Template.MAIL_HELD, context | {"held": held, "alarms": ["Look."] * alarms})
+    assert mail.subject == subject
+    assert ("This mail was not passed on. It waits until somebody decides:" in mail.text) is (mails == 1)
+    assert ("These mails were not passed on. They wait until somebody decides:" in mail.text) is (mails > 1)
+    assert ("Please look at this alarm:" in mail.text) is (alarms == 1)
+    assert ("Please look at these alarms:" in mail.text) is (alarms > 1)
+    assert ("write to operator@example.org" in mail.text) is (mails > 0)
+    assert ("To have it passed on" in mail.text) is (mails == 1)
+
+
+def list_of(value: object) -> list[object]:
+    assert isinstance(value, list)
+    return value
+
+
+def test_a_long_digest_says_how_many_are_not_shown() -> None:
+    context = letter_sample("OPERATOR")
+    held = [one for one in list_of(context["held"])[:1] for _ in range(52)]
+    mail = RENDERER.mail(Template.MAIL_HELD, context | {"held": held})
+    assert mail.subject == "52 held mails and 1 alarm"
+    assert mail.text.count("Why: ") == 50
+    assert "\n- and 2 more\n" in mail.text
+
+
+def test_a_digest_says_how_to_look_to_those_who_can() -> None:
+    operator = told(Template.MAIL_HELD, letter_sample("OPERATOR"))
+    assert "casegate inbox list --outcome held" in operator
+    assert "casegate explain" in operator
+    reviewer = told(Template.MAIL_HELD, letter_sample("REVIEWER"))
+    assert "casegate" not in reviewer
+    assert "write to operator@example.org with the number of the mail" in reviewer
+    nobody = told(Template.MAIL_HELD, letter_sample("REVIEWER"), operator_address="")
+    assert "write to those who run Cases for you" in nobody
+
+
+def test_the_button_is_a_link_with_its_own_words() -> None:
+    html = RENDERER.mail(Template.CONFIRM_ADDRESS, letter_sample("CUSTOMER") | {"link": "https://x.example/?a&b"}).html
+    assert 'href="https://x.example/?a&amp;b"' in html
+    assert "Confirm this address" in html
+    assert "Open the case" in RENDERER.mail(Template.CASE_CLOSED, sample("CUSTOMER")).html
+    without = RENDERER.mail(Template.CASE_CLOSED, sample("CUSTOMER") | {"link": ""})
+    assert "Open the case" not in without.text + without.html
+    assert "href" not in without.html.partition("above this line")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("", [Paragraph("")]),
+        ("one\n\ntwo\n", [Paragraph("one"), Paragraph("two")]),
+        ("- a\n- b", [Paragraph("", (("a",), ("b",)))]),
+        ("so:\n\n- a\n  more\n  still\n- b\n\nend", [
+            Paragraph("so:"), Paragraph("", (("a", "more", "still"), ("b",))), Paragraph("end"),
+        ]),
+        ("no - list", [Paragraph("no - list")]),
+    ],
+)  # fmt: skip
+def test_paragraphs(text: str, pieces: list[Paragraph]) -> None:
+    assert paragraphs(text) == pieces
 
 
 def test_a_page() -> None:

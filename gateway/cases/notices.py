@@ -1,7 +1,8 @@
 """Who is to be told what: decisions about notices, before any of them is a mail (DESIGN §4, table of events)."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from gateway.cases.model import Participant, Role
@@ -16,19 +17,102 @@ class Template(StrEnum):
     MESSAGE_TO_MERCHANT = "message_to_merchant"
     CASE_CLOSED = "case_closed"
     CASE_REOPENED = "case_reopened"
+    NOT_EVERYTHING_POSTED = "not_everything_posted"
+    NOT_POSTED = "not_posted"
+    NO_CASE = "no_case"
+    MAIL_HELD = "mail_held"
+    CONFIRM_ADDRESS = "confirm_address"
 
     @property
     def automatic(self) -> bool:
         """Whether no person wrote it: such mail says so (RFC 3834 §5), a person's reply never does."""
         return self not in (Template.MESSAGE_TO_CUSTOMER, Template.MESSAGE_TO_MERCHANT)
 
+    @property
+    def answers_mail(self) -> bool:
+        """Whether it tells a sender what became of his mail: it then holds none of it (HARDENING rule 11)."""
+        return self in (Template.NOT_EVERYTHING_POSTED, Template.NOT_POSTED, Template.NO_CASE)
+
+
+class NotPosted(StrEnum):
+    """Why a participant's mail was not posted."""
+
+    NOTHING_NEW = "nothing new"  # no words of his own, no file that is taken
+    REVOKED = "revoked"  # it came to a reply address that a newer one has replaced
+    LEFT = "left"  # he no longer answers cases of the store
+    NOT_TAKEN = "not taken"  # the law about cases forbids it
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBack:
+    """A file of a mail that was not posted. reason: words for its sender, such as `too large: 7 MiB, at most 5 MiB`."""
+
+    name: str
+    reason: str
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One participant is to get one mail."""
+    """One participant is to get one mail about his case.
+
+    The rest is for the two templates that tell what became of his mail. kept_back: files that were not posted.
+    text_in_file: the end of his text was added as a text file. why: set when his mail was not posted.
+    because: the words of the law, with NOT_TAKEN.
+    """
 
     template: Template
     to: Participant
+    kept_back: tuple[KeptBack, ...] = ()
+    text_in_file: bool = False
+    why: NotPosted | None = None
+    because: str = ""
+
+    @property
+    def answerable(self) -> bool:
+        """Whether an answer to it comes to the case; otherwise nothing in it may ask for one."""
+        return self.why not in (NotPosted.REVOKED, NotPosted.LEFT)
+
+
+class Whose(StrEnum):
+    """Whose reply address a held mail came to, as its reviewer sees it."""
+
+    CUSTOMER = "customer"
+    OWN = "own"
+    COLLEAGUE = "colleague"
+    SUPPORT = "support"
+    NOBODY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMail:
+    """A held mail for its reviewer, who reads nothing of its text (HARDENING rule 20).
+
+    number: of the mail in the inbox. kept_at: aware. subject, order_number: of the case, "" when none is known.
+    why: one sentence without a full stop.
+    """
+
+    number: int
+    kept_at: datetime
+    subject: str
+    order_number: str
+    whose: Whose
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One person is to get one mail that stands outside of the conversation of a case.
+
+    name: of a person whom we know, "" for others. answers: the Message-ID that it answers, "" for none.
+    facts: NO_CASE takes none; MAIL_HELD `held` (HeldMail, oldest first) and `alarms` (texts); CONFIRM_ADDRESS `address`
+    (the other one), `store` (its name) and `link`.
+    """
+
+    template: Template
+    recipient: str
+    name: str = ""
+    answers: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 def on_opened(participants: Iterable[Participant]) -> tuple[Notice, ...]:

@@ -3,20 +3,20 @@
 import os
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from itertools import chain
 
 from gateway.cases.model import Audience, CaseView, Message, Participant, Role, Store
-from gateway.cases.notices import Notice
+from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template
 from gateway.config import Config
 from gateway.mail.classify import LOOP_HEADER
 from gateway.mail.quotes import MARKER
 from gateway.outbound import mime
-from gateway.rendering import Renderer, ShownFile, ShownMessage, amount, date, size
+from gateway.rendering import NO_CONVERSATION, Rendered, Renderer, ShownFile, ShownMessage, amount, date, size
 from gateway.signing import HANDLE_BYTES, Keyring, Purpose
 
 _HISTORY_CHARACTERS = 1_000  # of each earlier message; the new ones are never cut
@@ -34,28 +34,40 @@ class Scene:
 
     new: the messages that are being posted by this change, in order (empty when only the status changes).
     earlier: the last messages before them that the customer may see, oldest first.
+    link: to a page that shows the case, "" when there is none.
     """
 
     store: Store
     view: CaseView
     new: tuple[Message, ...]
     earlier: tuple[Message, ...]
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMail:
     """A finished mail; its bytes never change again.
 
+    participant: whom it tells about his case, None for a letter.
     handle: 16 random bytes that the bounce address holds. envelope_from: the signed bounce address.
     rfc_message_id: without angle brackets. data: the whole mail, CRLF line ends, not dot-stuffed.
     """
 
-    notice: Notice
+    template: Template
+    recipient: str
+    participant: Participant | None
     handle: bytes
     envelope_from: str
     rfc_message_id: str
     subject: str
     data: bytes
+
+    @property
+    def notice(self) -> Notice:
+        """Template and participant of a mail about a case. Raises ValueError for a letter."""
+        if self.participant is None:
+            raise ValueError("a letter has no participant")
+        return Notice(self.template, self.participant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,31 +106,67 @@ class Composer:
         self._loop_field = f"{LOOP_HEADER}: {keyring.loop_header()}"
 
     def compose(self, notice: Notice, scene: Scene, now: datetime) -> OutgoingMail:
-        """Render and assemble one mail. now: aware; becomes the Date."""
+        """Render and assemble one mail about a case. now: aware; becomes the Date."""
         person = notice.to
         names = self._names(scene)
-        handle = self._random_bytes(HANDLE_BYTES)
-        message_id = self._keyring.message_id(handle, person.handle, self._domain)
         rendered = self._renderer.mail(notice.template, self._context(notice, scene, names))
-        thread = thread_ids(person)
-        subject = _subject(rendered.subject, answers=bool(person.reference_ids or person.last_sent_id))
-        reply_address = f"reply+{self._keyring.token(Purpose.REPLY, person.handle, person.generation)}@{self._domain}"
-        fields = [
-            f"Date: {format_datetime(now.astimezone(UTC))}",
+        addresses = [
             mime.mailbox("From", self._sender(person, scene, names), self._config.from_address),
             mime.mailbox("To", self._safe_name(person.name), person.address),
-            mime.mailbox("Reply-To", self._reader_of_answers(person, names), reply_address),
+        ]
+        if notice.answerable:
+            token = self._keyring.token(Purpose.REPLY, person.handle, person.generation)
+            reader = self._reader_of_answers(person, names)
+            addresses.append(mime.mailbox("Reply-To", reader, f"reply+{token}@{self._domain}"))
+        answers = notice.template.answers_mail or bool(person.reference_ids or person.last_sent_id)
+        subject = _subject(rendered.subject, answers=answers)
+        return self._finish(
+            notice.template, person.address, person, addresses, subject, thread_ids(person), rendered, now
+        )
+
+    def compose_letter(self, letter: Letter, now: datetime) -> OutgoingMail:
+        """Render and assemble one mail outside of a case. now: aware; becomes the Date."""
+        rendered = self._renderer.mail(letter.template, self._letter_context(letter))
+        addresses = [
+            mime.mailbox("From", self._brand, self._config.from_address),
+            mime.mailbox("To", self._safe_name(letter.name), letter.recipient),
+        ]
+        thread = [letter.answers] if _MESSAGE_ID.fullmatch(letter.answers) else []
+        subject = mime.clean(rendered.subject)
+        return self._finish(letter.template, letter.recipient, None, addresses, subject, thread, rendered, now)
+
+    def _finish(
+        self,
+        template: Template,
+        recipient: str,
+        participant: Participant | None,
+        addresses: Sequence[str],
+        subject: str,
+        thread: Sequence[str],
+        rendered: Rendered,
+        now: datetime,
+    ) -> OutgoingMail:
+        """The mail as bytes. addresses: fields; thread: ids for References, the last one is answered."""
+        handle = self._random_bytes(HANDLE_BYTES)
+        # The id of a letter is bound to the letter itself: an answer to it never threads into a case.
+        message_id = self._keyring.message_id(handle, participant.handle if participant else handle, self._domain)
+        fields = [
+            f"Date: {format_datetime(now.astimezone(UTC))}",
+            *addresses,
             mime.message_ids("Message-ID", [message_id]),
             mime.unstructured("Subject", subject),
         ]
         if thread:
             fields += [mime.message_ids("In-Reply-To", thread[-1:]), mime.message_ids("References", thread)]
         fields.append(self._loop_field)
-        if notice.template.automatic:
-            # RFC 3834 §5: a notice is generated; `auto-replied` would claim that it answers a mail.
-            fields += ["Auto-Submitted: auto-generated", "X-Auto-Response-Suppress: All"]
+        if template.automatic:
+            # RFC 3834 §5: `auto-replied` only says what answers a mail, everything else is generated.
+            how = "auto-replied" if template.answers_mail else "auto-generated"
+            fields += [f"Auto-Submitted: {how}", "X-Auto-Response-Suppress: All"]
         return OutgoingMail(
-            notice=notice,
+            template=template,
+            recipient=recipient,
+            participant=participant,
             handle=handle,
             envelope_from=f"bounce+{self._keyring.token(Purpose.BOUNCE, handle)}@{self._domain}",
             rfc_message_id=message_id,
@@ -131,7 +179,7 @@ class Composer:
         case, order = scene.view.case, scene.view.order
         author = _author(scene)
         visible = [m for m in (*scene.new, *scene.earlier) if m.sender_type is Role.SUPPORT]
-        return {
+        context: dict[str, object] = {
             "language": "en",
             "reader": notice.to.role.value,
             "reader_name": self._safe_name(notice.to.name),
@@ -149,16 +197,43 @@ class Composer:
             "excerpt": " ".join(author.body[: 2 * _EXCERPT_CHARACTERS].split())[:_EXCERPT_CHARACTERS] if author else "",
             "new": [_shown(m, names) for m in scene.new if m.audience is Audience.ALL],
             "earlier": [_shown(m, names, _HISTORY_CHARACTERS) for m in scene.earlier if m.audience is Audience.ALL],
-            "marker": MARKER,
+            "marker": MARKER if notice.answerable else "",
+            "link": "" if notice.why is NotPosted.LEFT else mime.clean(scene.link),
+            "kept_back": [KeptBack(mime.clean(one.name), mime.clean(one.reason)) for one in notice.kept_back],
+            "text_in_file": notice.text_in_file,
+            "why": notice.why.value if notice.why else "",
+            "because": mime.clean(notice.because),
+        }
+        return context | NO_CONVERSATION if notice.template.answers_mail else context
+
+    def _letter_context(self, letter: Letter) -> dict[str, object]:
+        """What the templates of a letter are told (`gateway.rendering.letter_sample` shows it)."""
+        operator = self._config.mail.operator_address
+        facts = {name: _told(fact) for name, fact in letter.facts.items()}
+        if "store" in facts:
+            facts["store"] = self._store_name(str(facts["store"]))
+        return {
+            "language": "en",
+            "reader": "OPERATOR" if operator and letter.recipient.lower() == operator.lower() else "",
+            "reader_name": self._safe_name(letter.name),
+            "brand": self._brand,
+            "operator_address": operator,
+            "marker": "",
+            "link": "",
+            **NO_CONVERSATION,
+            **facts,
         }
 
     def _names(self, scene: Scene) -> _Names:
         nameless = self._renderer.label("customer") % mime.clean(scene.view.order.number)
         return _Names(
             customer=self._safe_name(scene.view.customer.name) or nameless,
-            store=self._safe_name(scene.store.name) or self._renderer.label("store"),
+            store=self._store_name(scene.store.name),
             support=self._support,
         )
+
+    def _store_name(self, name: str) -> str:
+        return self._safe_name(name) or self._renderer.label("store")
 
     def _safe_name(self, name: str) -> str:
         """A name as we show it; "" for one that passes itself off as support or as us, or holds an address."""
@@ -222,7 +297,21 @@ def _shown(message: Message, names: _Names, characters: int | None = None) -> Sh
         files=tuple(ShownFile(mime.clean(f.filename), size(f.size_bytes)) for f in message.attachments),
         trail=message.sender_type is Role.SYSTEM,
         shortened=characters is not None and len(message.body) > characters,
+        unverified=message.unverified and not message.via,  # which says more
     )
+
+
+def _told(fact: object) -> object:
+    """A fact of a letter as its templates read it: each text is one line, whoever wrote it; moments are for people."""
+    if isinstance(fact, str):
+        return mime.clean(fact)
+    if isinstance(fact, datetime):
+        return date(fact)
+    if isinstance(fact, HeldMail):
+        return {name: _told(value) for name, value in asdict(fact).items()}
+    if isinstance(fact, tuple):
+        return [_told(one) for one in fact]
+    return fact
 
 
 #: Letters of other scripts, and digits, that look like the Latin ones.

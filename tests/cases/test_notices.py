@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.cases.model import Participant, Role
-from gateway.cases.notices import Notice, Template, on_closed, on_opened, on_reopened, on_reply
+from gateway.cases.notices import Notice, NotPosted, Template, on_closed, on_opened, on_reopened, on_reply
 
 
 def person(number: int, role: Role, *, active: bool = True) -> Participant:
@@ -84,3 +84,26 @@ def test_only_what_a_person_wrote_is_not_automatic() -> None:
         Template.MESSAGE_TO_CUSTOMER,
         Template.MESSAGE_TO_MERCHANT,
     }
+
+
+def test_only_what_tells_a_sender_about_his_mail_answers_it() -> None:
+    """RFC 3834 §5: a digest or a receipt is generated, it answers no mail."""
+    assert {template for template in Template if template.answers_mail} == {
+        Template.NOT_EVERYTHING_POSTED,
+        Template.NOT_POSTED,
+        Template.NO_CASE,
+    }
+
+
+@pytest.mark.parametrize(
+    ("why", "answerable"),
+    [
+        (None, True),
+        (NotPosted.NOTHING_NEW, True),
+        (NotPosted.NOT_TAKEN, True),
+        (NotPosted.REVOKED, False),
+        (NotPosted.LEFT, False),
+    ],
+)
+def test_who_has_no_reply_address_is_not_asked_to_reply(why: NotPosted | None, answerable: bool) -> None:
+    assert Notice(Template.NOT_POSTED, ADA, why=why).answerable is answerable

@@ -1,11 +1,13 @@
 """Mails as their readers get them: the bytes are read with the standard library's parser."""
 
 import email
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import parsedate_to_datetime
+from html import escape
 
 import pytest
 
@@ -23,17 +25,17 @@ from gateway.cases.model import (
     Status,
     Store,
 )
-from gateway.cases.notices import Notice, Template
+from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template, Whose
 from gateway.config import Config, MailSection
 from gateway.mail.classify import LOOP_HEADER
 from gateway.mail.quotes import MARKER
 from gateway.outbound.compose import Composer, OutgoingMail, Scene, pretends
-from gateway.rendering import Renderer
+from gateway.rendering import Rendered, Renderer, letter_sample, sample
 from gateway.signing import Keyring, Purpose
 
 NOW = datetime(2026, 11, 14, 9, 30, tzinfo=UTC)
 DOMAIN = "cases.example.org"
-CONFIG = Config(mail=MailSection(reply_domain=DOMAIN))
+CONFIG = Config(mail=MailSection(reply_domain=DOMAIN, operator_address="operator@example.org"))
 KEYRING = Keyring({3: b"k" * 32}, 3)
 COMPOSER = Composer(CONFIG, KEYRING, Renderer())
 
@@ -71,8 +73,9 @@ def message(
     via: str = "",
     audience: Audience = Audience.ALL,
     files: tuple[Attachment, ...] = (),
+    unverified: bool = False,
 ) -> Message:
-    return Message("cmsg_1", "case_1", 1, role, None, sender_name, body, NOW, audience, via, files)
+    return Message("cmsg_1", "case_1", 1, role, None, sender_name, body, NOW, audience, via, files, unverified)
 
 
 QUESTION = message(Role.CUSTOMER, "Where is it?")
@@ -105,6 +108,24 @@ def bodies(mail: OutgoingMail) -> tuple[str, str]:
     parts = [part.get_content() for part in read(mail).iter_parts()]
     assert len(parts) == 2
     return parts[0], parts[1]
+
+
+LETTERS = (Template.NO_CASE, Template.MAIL_HELD, Template.CONFIRM_ADDRESS)
+CASE_MAILS = [template for template in Template if template not in LETTERS]
+HELD = HeldMail(17, NOW, "My order has not arrived", "1042", Whose.CUSTOMER, "the sender's domain disowns the mail")
+
+
+def letter(template: Template, recipient: str = "somebody@example.net", **rest: object) -> OutgoingMail:
+    facts = {
+        Template.NO_CASE: {},
+        Template.MAIL_HELD: {"held": (HELD,), "alarms": ("The relay refuses our mail.",)},
+        Template.CONFIRM_ADDRESS: {
+            "address": "mia@work.example.org",
+            "store": "Pixel Shop",
+            "link": "https://cases.example.org/confirm/abc?d=1&e=2",
+        },
+    }
+    return COMPOSER.compose_letter(Letter(template, recipient, **{"facts": facts[template], **rest}), NOW)  # type: ignore[arg-type]
 
 
 def answer(to: Participant = CUSTOMER) -> OutgoingMail:
@@ -187,9 +208,10 @@ def test_to_and_date() -> None:
 
 @pytest.mark.parametrize("template", Template)
 def test_automatic_mail_says_so_and_a_persons_reply_never(template: Template) -> None:
-    parsed = read(compose(template, CUSTOMER, scene(ANSWER)))
+    parsed = read(letter(template) if template in LETTERS else compose(template, CUSTOMER, scene(ANSWER)))
     automatic = template not in (Template.MESSAGE_TO_CUSTOMER, Template.MESSAGE_TO_MERCHANT)
-    assert parsed["Auto-Submitted"] == ("auto-generated" if automatic else None)
+    answers = template in (Template.NOT_EVERYTHING_POSTED, Template.NOT_POSTED, Template.NO_CASE)
+    assert parsed["Auto-Submitted"] == ("auto-replied" if answers else "auto-generated" if automatic else None)
     assert parsed["X-Auto-Response-Suppress"] == ("All" if automatic else None)
     assert parsed[LOOP_HEADER] == KEYRING.loop_header()
     assert parsed["Precedence"] is None
@@ -325,6 +347,25 @@ def test_an_author_whom_we_do_not_know_is_marked_and_never_named() -> None:
     assert "Mia Jensen, 14 Nov" not in text
 
 
+@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.MERCHANT])
+def test_an_author_whom_nothing_confirms_is_named_and_marked(role: Role) -> None:
+    mark = "not verified: the sender's mail provider does not confirm this address"
+    unproven = message(role, "Hello", unverified=True)
+    to, template, author = (
+        (MERCHANT, Template.MESSAGE_TO_MERCHANT, "Mia Jensen")
+        if role is Role.CUSTOMER
+        else (CUSTOMER, Template.MESSAGE_TO_CUSTOMER, "Pixel Shop")
+    )
+    for what in (scene(unproven), scene(message(Role.SUPPORT, "Hi"), earlier=(unproven,))):
+        text, html = bodies(compose(template, to, what))
+        assert f"{author}, 14 Nov 2026, 09:30 UTC ({mark}):" in text
+        assert escape(mark).replace("&#x27;", "&#39;") in html
+    stranger = message(role, "Hello", via="x@example.net", unverified=True)
+    for body in bodies(compose(template, to, scene(stranger))):
+        assert "sent from x@example.net, an address we do not know" in body
+        assert "not verified" not in body
+
+
 @pytest.mark.parametrize(
     ("closed_by", "words"),
     [
@@ -353,6 +394,212 @@ def test_nothing_is_told_about_where_others_answer() -> None:
     data = mail.data.replace(b"=\r\n", b"")
     for secret in (CUSTOMER.address, KEYRING.token(Purpose.REPLY, CUSTOMER.handle, 7), CUSTOMER.handle.hex()):
         assert secret.encode() not in data
+
+
+class Overheard(Renderer):
+    """Renders, and remembers what the templates were told."""
+
+    told: Mapping[str, object]
+
+    def mail(self, template: str, context: Mapping[str, object]) -> Rendered:
+        self.told = context
+        return super().mail(template, context)
+
+
+def test_templates_are_told_what_their_samples_show() -> None:
+    renderer = Overheard()
+    composer = Composer(CONFIG, KEYRING, renderer)
+    composer.compose(Notice(Template.CASE_CLOSED, CUSTOMER), scene(ANSWER), NOW)
+    assert renderer.told.keys() == sample("CUSTOMER").keys()
+    held = {"held": (HELD,), "alarms": ()}
+    everything = {**held, "address": "x@example.net", "store": "Pixel Shop"}
+    composer.compose_letter(Letter(Template.MAIL_HELD, "ann@shop.example.org", facts=everything), NOW)
+    assert renderer.told.keys() == letter_sample("REVIEWER").keys()
+    assert entries(renderer.told)[0].keys() == entries(letter_sample("REVIEWER"))[0].keys()
+
+
+def entries(told: Mapping[str, object]) -> list[dict[str, object]]:
+    held = told["held"]
+    assert isinstance(held, list)
+    return held
+
+
+# -- What became of a person's own mail
+
+
+def not_posted(
+    why: NotPosted, to: Participant = CUSTOMER, what: Scene | None = None, because: str = ""
+) -> OutgoingMail:
+    notice = Notice(Template.NOT_POSTED, to, why=why, because=because)
+    return COMPOSER.compose(notice, what or scene(earlier=(QUESTION, ANSWER)), NOW)
+
+
+def test_what_was_kept_back_is_told_with_its_reason() -> None:
+    kept = (KeptBack("holiday.mov", "files of this type are not taken"), KeptBack("a\n- b", "too\n\nlarge"))
+    notice = Notice(Template.NOT_EVERYTHING_POSTED, CUSTOMER, kept, text_in_file=True)
+    text, html = bodies(COMPOSER.compose(notice, scene(earlier=(QUESTION,)), NOW))
+    assert "- holiday.mov\r\n  files of this type are not taken\r\n- a - b\r\n  too large\r\n\r\nYour text was" in text
+    assert "<b>a - b</b>" in html
+    assert html.count("<li") == 2
+
+
+@pytest.mark.parametrize("to", [CUSTOMER, MERCHANT, SUPPORT])
+@pytest.mark.parametrize("why", [None, *NotPosted])
+def test_a_sender_reads_nothing_of_the_conversation(why: NotPosted | None, to: Participant) -> None:
+    template = Template.NOT_POSTED if why else Template.NOT_EVERYTHING_POSTED
+    what = scene(QUESTION, earlier=(ANSWER, message(Role.CUSTOMER, "SECRET")))
+    mail = COMPOSER.compose(Notice(template, to, (KeptBack("a.mov", "not taken"),), why=why), what, NOW)
+    for body in bodies(mail):
+        assert not any(words in body for words in (QUESTION.body, ANSWER.body, "SECRET", "conversation"))
+
+
+def test_it_answers_the_persons_own_mail_under_the_subject_of_the_case() -> None:
+    mail = not_posted(NotPosted.NOTHING_NEW, replace(CUSTOMER, reference_ids=("first@x",), last_sent_id="his@x"))
+    parsed = read(mail)
+    assert parsed["In-Reply-To"] == "<his@x>"
+    assert ids(parsed["References"]) == ["first@x", "his@x"]
+    assert parsed["Subject"] == "Re: My order has not arrived"
+    assert read(not_posted(NotPosted.NOTHING_NEW))["Subject"] == "Re: My order has not arrived"
+    assert (mail.template, mail.recipient, mail.participant) == (Template.NOT_POSTED, CUSTOMER.address, mail.notice.to)
+
+
+@pytest.mark.parametrize(
+    ("why", "answerable"),
+    [
+        (NotPosted.NOTHING_NEW, True),
+        (NotPosted.NOT_TAKEN, True),
+        (NotPosted.REVOKED, False),
+        (NotPosted.LEFT, False),
+    ],
+)
+@pytest.mark.parametrize("to", [CUSTOMER, MERCHANT])
+def test_only_who_can_answer_is_asked_to(why: NotPosted, answerable: bool, to: Participant) -> None:
+    mail = not_posted(why, to)
+    assert (read(mail)["Reply-To"] is not None) is answerable
+    assert (b"reply+" in mail.data) is answerable
+    for body in bodies(mail):
+        assert (MARKER in body) is answerable
+        assert ("ust answer this mail" in body) is answerable
+        assert ("Order" in body) is answerable
+        assert ("Answering this mail writes to the customer" in body) is (answerable and to is MERCHANT)
+
+
+def test_the_law_says_in_its_own_words_why_a_mail_was_not_taken() -> None:
+    text, _ = bodies(not_posted(NotPosted.NOT_TAKEN, because="Cannot send messages on a closed case"))
+    assert "The reason: Cannot send messages on a closed case." in text
+    text, _ = bodies(not_posted(NotPosted.NOT_TAKEN))
+    assert "reason" not in text
+
+
+@pytest.mark.parametrize("template", CASE_MAILS)
+def test_a_link_to_the_case_is_there_when_there_is_a_page(template: Template) -> None:
+    link = "https://cases.example.org/c/abc?d=1&e=2"
+    text, html = bodies(compose(template, CUSTOMER, replace(scene(ANSWER), link=link)))
+    assert f"Open the case:\r\n{link}\r\n" in text
+    assert f'href="{link.replace("&", "&amp;")}"' in html
+    text, html = bodies(compose(template, CUSTOMER, scene(ANSWER)))
+    assert "Open the case" not in text + html
+
+
+def test_who_left_gets_no_link_and_who_has_an_old_address_does() -> None:
+    what = replace(scene(), link="https://cases.example.org/c/abc")
+    assert b"cases.example.org/c/abc" not in not_posted(NotPosted.LEFT, MERCHANT, what).data
+    assert b"https://cases.example.org/c/abc" in not_posted(NotPosted.REVOKED, MERCHANT, what).data
+
+
+# -- Letters
+
+
+@pytest.mark.parametrize("template", LETTERS)
+def test_a_letter_stands_outside_of_every_conversation(template: Template) -> None:
+    mail = letter(template, name="Mia Jensen")
+    parsed = read(mail)
+    assert (mail.template, mail.recipient, mail.participant) == (template, "somebody@example.net", None)
+    assert str(parsed["To"]) == "Mia Jensen <somebody@example.net>"
+    assert str(parsed["From"]) == f"Cases <cases@{DOMAIN}>"
+    assert parsedate_to_datetime(parsed["Date"]) == NOW
+    assert mail.subject == parsed["Subject"]
+    assert parsed["Reply-To"] is parsed["In-Reply-To"] is parsed["References"] is None
+    assert parsed[LOOP_HEADER] == KEYRING.loop_header()
+    kind, _, token = mail.envelope_from.partition("@")[0].partition("+")
+    assert (kind, KEYRING.verify(Purpose.BOUNCE, token).handle) == ("bounce", mail.handle)
+    assert parsed["Message-ID"] == f"<{mail.rfc_message_id}>"
+    assert KEYRING.is_message_id_for(mail.rfc_message_id, mail.handle)
+    assert not any(KEYRING.is_message_id_for(mail.rfc_message_id, p.handle) for p in (CUSTOMER, MERCHANT, SUPPORT))
+    for body in bodies(mail):
+        assert "reply+" not in body
+        assert MARKER not in body
+        assert "answer this mail" not in body
+    with pytest.raises(ValueError, match="no participant"):
+        _ = mail.notice
+
+
+def test_strangers_get_the_same_words_with_nothing_of_their_mail() -> None:
+    first, second = (
+        letter(Template.NO_CASE),
+        letter(Template.NO_CASE, "other@example.com", answers="theirs@example.com"),
+    )
+    assert bodies(first) == bodies(second)
+    assert first.subject == second.subject == "This address takes no new questions"
+    theirs = read(second)
+    assert theirs["In-Reply-To"] == theirs["References"] == "<theirs@example.com>"
+    assert read(letter(Template.NO_CASE, answers="a@x>\r\nBcc: all@example.org"))["In-Reply-To"] is None
+    same = {"Date", "From", "Subject", LOOP_HEADER, "MIME-Version", "Auto-Submitted", "X-Auto-Response-Suppress"}
+    own = {"To", "Message-ID", "In-Reply-To", "References", "Content-Type"}
+    assert set(theirs.keys()) == same | own
+    assert all(read(first)[name] == theirs[name] for name in same)
+
+
+def test_a_digest_names_what_is_held_and_offers_nothing_to_press() -> None:
+    own = replace(HELD, number=18, subject="", order_number="", whose=Whose.OWN, why="two people\nwrote\n\n- it")
+    facts = {"held": (HELD, own), "alarms": ()}
+    text, html = bodies(letter(Template.MAIL_HELD, "ann@shop.example.org", facts=facts))
+    assert (
+        "- My order has not arrived, order 1042\r\n"
+        "  Mail 17, 14 Nov 2026, 09:30 UTC, to the customer's reply address\r\n"
+        "  Why: the sender's domain disowns the mail\r\n"
+        "- A mail of no known case\r\n"
+        "  Mail 18, 14 Nov 2026, 09:30 UTC, to your own reply address\r\n"
+        "  Why: two people wrote - it\r\n"
+    ) in text
+    assert "write to operator@example.org with the number of the mail" in text
+    assert html.count("<li") == 2
+    assert "href" not in html
+    assert "http" not in text
+
+
+@pytest.mark.parametrize("whose", Whose)
+def test_a_digest_knows_every_kind_of_reply_address(whose: Whose) -> None:
+    text, _ = bodies(letter(Template.MAIL_HELD, facts={"held": (replace(HELD, whose=whose),), "alarms": ()}))
+    assert ("reply address" in text) is (whose is not Whose.NOBODY)
+
+
+def test_the_operator_reads_which_commands_help() -> None:
+    text, _ = bodies(letter(Template.MAIL_HELD, "Operator@example.org"))
+    assert "casegate inbox list --outcome held" in text
+    assert "- The relay refuses our mail.\r\n" in text
+    assert "casegate" not in bodies(letter(Template.MAIL_HELD, "ann@shop.example.org"))[0]
+    nobody = Composer(Config(mail=MailSection(reply_domain=DOMAIN)), KEYRING, Renderer())
+    facts = {"held": (HELD,), "alarms": ()}
+    text, _ = bodies(nobody.compose_letter(Letter(Template.MAIL_HELD, "ann@shop.example.org", facts=facts), NOW))
+    assert "write to those who run Cases for you" in text
+
+
+def test_an_address_is_confirmed_on_a_page() -> None:
+    text, html = bodies(letter(Template.CONFIRM_ADDRESS, CUSTOMER.address, name="Mia Jensen"))
+    assert "Hello Mia Jensen, somebody wrote about your case with Pixel Shop from this address:" in text
+    assert "- mia@work.example.org\r\n" in text
+    assert "Opening the page changes nothing yet" in text
+    assert "Then do nothing, and nothing changes." in text
+    assert "Confirm this address:\r\nhttps://cases.example.org/confirm/abc?d=1&e=2\r\n" in text
+    assert html.count("href") == 1
+    assert 'href="https://cases.example.org/confirm/abc?d=1&amp;e=2"' in html
+
+
+def test_a_store_that_passes_itself_off_as_support_is_not_named_in_a_letter() -> None:
+    facts = {"address": "x@example.net", "store": "Support Team", "link": "https://cases.example.org/"}
+    text, _ = bodies(letter(Template.CONFIRM_ADDRESS, facts=facts))
+    assert "your case with Store from" in text
 
 
 # -- Names
@@ -407,8 +654,7 @@ def test_what_a_sender_calls_himself_is_never_shown() -> None:
     assert b"Platform Security" not in mail.data
 
 
-@pytest.mark.parametrize("template", Template)
-@pytest.mark.parametrize(
+HOSTILE = pytest.mark.parametrize(
     "hostile",
     [
         "Mia\r\nBcc: all@example.org\r\n\r\n<p>",
@@ -420,6 +666,23 @@ def test_what_a_sender_calls_himself_is_never_shown() -> None:
         "x" * 3_000,
     ],
 )
+
+
+@HOSTILE
+@pytest.mark.parametrize("template", LETTERS)
+def test_hostile_values_stay_in_their_lines_of_a_letter(template: Template, hostile: str) -> None:
+    held = replace(HELD, subject=hostile, order_number=hostile, why=hostile)
+    facts = {"held": (held, held), "alarms": (hostile,), "address": hostile, "store": hostile, "link": hostile}
+    mail = COMPOSER.compose_letter(Letter(template, "somebody@example.net", hostile, hostile, facts), NOW)
+    stay_in_place(mail)
+    assert (
+        bodies(mail)[1].count("<li")
+        == {Template.NO_CASE: 2, Template.MAIL_HELD: 3, Template.CONFIRM_ADDRESS: 1}[template]
+    )
+
+
+@HOSTILE
+@pytest.mark.parametrize("template", CASE_MAILS)
 def test_hostile_values_stay_where_they_belong(template: Template, hostile: str) -> None:
     customer = replace(MIA, first_name=hostile, last_name=hostile)
     what = scene(
@@ -434,11 +697,19 @@ def test_hostile_values_stay_where_they_belong(template: Template, hostile: str)
     )
     for to in (CUSTOMER, MERCHANT, SUPPORT):
         person = replace(to, name=hostile, last_sent_id=hostile)
-        mail = compose(template, person, what)
-        parsed = read(mail)
-        assert parsed["Bcc"] is None
-        assert "<script>" not in bodies(mail)[1]
-        assert "49" not in bodies(mail)[0]
-        head, _, _ = mail.data.partition(b"\r\n\r\n")
-        assert max(map(len, head.split(b"\r\n"))) <= 96  # a line that is one address is longer than 78
-        assert max(map(len, mail.data.split(b"\r\n")[len(head.split(b"\r\n")) :])) <= 76
+        stay_in_place(compose(template, person, what))
+        if template.answers_mail:
+            kept = (KeptBack(hostile, hostile),)
+            for why in (None, *NotPosted):
+                notice = Notice(template, person, kept, why=why, because=hostile)
+                stay_in_place(COMPOSER.compose(notice, replace(what, link=hostile), NOW))
+
+
+def stay_in_place(mail: OutgoingMail) -> None:
+    """Hostile values made no header, no element and no template of a mail, and no line that is too long."""
+    assert read(mail)["Bcc"] is None
+    assert "<script>" not in bodies(mail)[1]
+    assert "49" not in bodies(mail)[0]
+    head, _, _ = mail.data.partition(b"\r\n\r\n")
+    assert max(map(len, head.split(b"\r\n"))) <= 96  # a line that is one address is longer than 78
+    assert max(map(len, mail.data.split(b"\r\n")[len(head.split(b"\r\n")) :])) <= 76
