@@ -5,11 +5,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateway.dns import CACHED_CHARACTERS, NOTHING_TTL, RECORDS_TTL, TROUBLE_TTL, Counts, Resolver
+from gateway.dns import (
+    CACHED_CHARACTERS,
+    NOTHING_TTL,
+    RECORDS_TTL,
+    SILENT_NAMES,
+    TROUBLE_TTL,
+    Counts,
+    NotCached,
+    Resolver,
+)
 from gateway.mail.authentication import Trouble
 from tests.nameserver import BROKEN, SILENT, NameServer, txt
 
 SOON = 0.05  # seconds until a silent server is given up
+SOON_ENOUGH_FOR_ANSWERS = 0.2
+SEVERAL = 8  # domains, more than it takes to doubt the name servers
 
 
 class Clock:
@@ -40,6 +51,8 @@ def server() -> Iterator[NameServer]:
             ("loop.example.org", "CNAME"): ("loop.example.org",),
             ("silent.example.org", "TXT"): SILENT,
             ("broken.example.org", "TXT"): BROKEN,
+            **{(f"silent{number}.example.org", "TXT"): SILENT for number in range(SEVERAL)},
+            **{(f"broken{number}.example.org", "TXT"): BROKEN for number in range(SEVERAL)},
         }
     )
     yield server
@@ -178,3 +191,145 @@ def test_many_threads(server: NameServer, resolver: Resolver) -> None:
         assert list(pool.map(lambda name: resolver.lookup(name, "TXT"), names)) == [()] * 100
     assert resolver.counts.asked + resolver.counts.cached == 100
     assert resolver.counts.asked == len(server.asked)
+
+
+# Answers without a question
+
+
+def test_the_cache_is_asked_alone(server: NameServer, resolver: Resolver) -> None:
+    for name in ("shop.example.org", "nowhere.example.org"):
+        with pytest.raises(NotCached, match=name):
+            resolver.cached(name, "TXT")
+        assert resolver.lookup(name, "TXT") == resolver.cached(name.upper(), "TXT")
+    with pytest.raises(Trouble):
+        resolver.lookup("broken.example.org", "TXT")
+    with pytest.raises(Trouble, match="broken"):
+        resolver.cached("broken.example.org", "TXT")
+    assert len(server.asked) == 3
+    assert resolver.counts == Counts(asked=3, cached=3, nothing=1, trouble=1)
+
+
+# A DNS that is lost: no name server says anything about any name
+
+ROOT = (".", "NS")
+
+
+def fall_silent(server: NameServer) -> None:
+    server.zone[ROOT] = SILENT
+
+
+def look_up(resolver: Resolver, *names: str) -> list[str]:
+    """What each look-up came to: `records`, `silence` about the name, or `lost`."""
+    found = []
+    for name in names:
+        try:
+            resolver.lookup(name, "TXT")
+            found.append("records")
+        except Trouble as trouble:
+            found.append("lost" if "no name server answers" in str(trouble) else "silence")
+    return found
+
+
+SILENT_ONES = [f"silent{number}.example.org" for number in range(SEVERAL)]
+
+
+@pytest.fixture
+def impatient(server: NameServer, clock: Clock) -> Resolver:
+    return Resolver(server.address, timeout=SOON_ENOUGH_FOR_ANSWERS, monotonic=clock)
+
+
+def names_asked(server: NameServer) -> list[str]:
+    """Without the second tries."""
+    return list(dict.fromkeys(name for name, _ in server.asked))
+
+
+def test_a_lost_dns_costs_a_few_time_outs_and_not_one_for_each_name(server: NameServer, impatient: Resolver) -> None:
+    fall_silent(server)
+    expected = ["silence"] * SILENT_NAMES + ["lost"] * (SEVERAL - SILENT_NAMES)
+    assert look_up(impatient, *SILENT_ONES) == expected
+    assert names_asked(server) == [*SILENT_ONES[:SILENT_NAMES], "."]
+    with pytest.raises(Trouble, match="no name server answers"):
+        impatient.cached("shop.example.org", "TXT")
+    with pytest.raises(Trouble, match="no name server answers"):
+        impatient.for_one_mail()("shop.example.org", "TXT")
+    assert impatient.counts.asked == impatient.counts.trouble == SILENT_NAMES + 1
+
+
+def test_a_lost_dns_is_tried_again_now_and_then_with_one_question(
+    server: NameServer, impatient: Resolver, clock: Clock
+) -> None:
+    fall_silent(server)
+    look_up(impatient, *SILENT_ONES[:SILENT_NAMES])
+    for _ in range(3):
+        server.asked.clear()
+        clock.now += TROUBLE_TTL
+        with pytest.raises(NotCached):  # somebody has to try
+            impatient.cached("shop.example.org", "TXT")
+        assert look_up(impatient, *["shop.example.org"] * 5) == ["lost"] * 5
+        assert names_asked(server) == ["."]
+    del server.zone[ROOT]
+    assert look_up(impatient, "shop.example.org") == ["lost"]
+    clock.now += TROUBLE_TTL
+    assert look_up(impatient, "shop.example.org", SILENT_ONES[-1]) == ["records", "silence"]
+
+
+def test_while_one_tries_whether_the_dns_is_back_the_others_do_not_wait(
+    server: NameServer, impatient: Resolver, clock: Clock
+) -> None:
+    fall_silent(server)
+    look_up(impatient, *SILENT_ONES[:SILENT_NAMES])
+    server.asked.clear()
+    clock.now += TROUBLE_TTL
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda name: look_up(impatient, name)[0], SILENT_ONES)) == ["lost"] * SEVERAL
+    assert names_asked(server) == ["."]
+
+
+def test_an_unreachable_network_is_a_lost_dns(clock: Clock) -> None:
+    resolver = Resolver(("255.255.255.255", 53), timeout=SOON, monotonic=clock)  # the kernel refuses at once
+    assert look_up(resolver, *SILENT_ONES) == ["silence"] * SILENT_NAMES + ["lost"] * (SEVERAL - SILENT_NAMES)
+    assert resolver.counts.asked == SILENT_NAMES + 1
+
+
+def test_silent_domains_do_not_end_the_look_ups_of_others(server: NameServer, impatient: Resolver) -> None:
+    """Whoever sends mail in their name could else keep forgeries from being seen."""
+    assert look_up(impatient, *SILENT_ONES, "shop.example.org") == ["silence"] * SEVERAL + ["records"]
+    assert names_asked(server).count(".") == 1
+    assert server.asked.count(ROOT) == SEVERAL // SILENT_NAMES
+
+
+def test_failing_servers_are_not_lost(server: NameServer, impatient: Resolver) -> None:
+    fall_silent(server)
+    broken = [f"broken{number}.example.org" for number in range(SEVERAL)]
+    assert look_up(impatient, *broken) == ["silence"] * SEVERAL
+    assert len(names_asked(server)) == SEVERAL
+
+
+@pytest.mark.parametrize("heard", ["shop.example.org", "nowhere.example.org", "broken.example.org"])
+def test_any_answer_shows_that_the_dns_is_there(server: NameServer, impatient: Resolver, heard: str) -> None:
+    fall_silent(server)
+    look_up(impatient, *SILENT_ONES[: SILENT_NAMES - 1], heard, *SILENT_ONES[SILENT_NAMES - 1 : 2 * SILENT_NAMES - 2])
+    assert ROOT not in server.asked
+    assert look_up(impatient, SILENT_ONES[-1], heard.replace("example", "second.example")) == ["silence", "lost"]
+
+
+def test_silence_about_one_name_says_nothing_about_the_dns(
+    server: NameServer, impatient: Resolver, clock: Clock
+) -> None:
+    fall_silent(server)
+    for _ in range(2 * SILENT_NAMES):
+        assert look_up(impatient, "silent.example.org") == ["silence"]
+        clock.now += TROUBLE_TTL
+    assert ROOT not in server.asked
+
+
+def test_a_mail_that_had_no_time_left_says_nothing_about_names_or_the_dns(server: NameServer, clock: Clock) -> None:
+    fall_silent(server)
+    resolver = Resolver(server.address, timeout=5.0, monotonic=clock)
+    for name in SILENT_ONES:
+        lookup = resolver.for_one_mail(seconds=0.001)
+        with pytest.raises(Trouble, match="no answer in time"):
+            lookup(name, "TXT")
+        with pytest.raises(NotCached):
+            resolver.cached(name, "TXT")
+    assert ROOT not in server.asked
