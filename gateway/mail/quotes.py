@@ -54,6 +54,11 @@ def split_reply(text: str | None, html: str | None, *, answered: str | None = No
     return by_text
 
 
+def has_words(text: str) -> bool:
+    """Whether there is more in a text than the signs of quoting and the rules that programs draw."""
+    return bool(text.strip(_SIGNS_ONLY))
+
+
 def _may_tell_more(html: str, by_text: Reply) -> bool:
     return by_text.how in _UNCUT and (may_quote(html) or len(html) > _STUB * len(by_text.new))
 
@@ -71,11 +76,11 @@ def _split(lines: Sequence[Line], answered: str | None) -> Reply:
         scan.compare(answered)
     scan.cut_closings()
     new = _join(_new_lines(scan))
-    if not new.strip(_SIGNS_ONLY):
+    if not has_words(new):
         # Some people write into the place that their program made for the signature.
         scan.labels = [_Label.NEW if label is _Label.CLOSING else label for label in scan.labels]
         new = _join(_new_lines(scan))
-    if not new.strip(_SIGNS_ONLY):
+    if not has_words(new):
         return Reply(_join(_shown(line) for line in lines), "", "forward" if scan.how == "forward" else "whole")
     quoted = _join(
         _shown(line)[len(scan.heads.get(index, "")) :]
@@ -485,12 +490,13 @@ class _Scan:
         """Label by the text that this mail answers: what repeats it is quoted, what stands between is not."""
         texts = [line.text if plain else "" for line, plain in zip(self.lines, self.plain, strict=True)]
         repeats = repeated_shares(answered, texts)
-        for start, end in repeated_runs(repeats, texts):
-            if all(self.labels[i] is _Label.NEW for i in range(start, end)):
-                above = self._above(start)
-                self.labels[above:start] = [_Label.ANNOUNCED] * (start - above)
-                self.labels[start:end] = [_Label.QUOTED] * (end - start)
-                self._cut_by("answered")
+        # What is cut already neither makes a stretch long enough nor ends it: our marker stands amid our words.
+        new = [text if label is _Label.NEW else "" for text, label in zip(texts, self.labels, strict=True)]
+        for start, end in repeated_runs([s if text else 0.0 for s, text in zip(repeats, new, strict=True)], new):
+            above = self._above(start)
+            self.labels[above:start] = [_Label.ANNOUNCED] * (start - above)
+            self.labels[start:end] = [_Label.QUOTED] * (end - start)
+            self._cut_by("answered")
         for index in range(1, len(self.lines) - 1):
             # A program that breaks quoted lines leaves their ends without signs.
             if repeats[index] == 1 and self.depth[index - 1] and self.depth[index + 1]:

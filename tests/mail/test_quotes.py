@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mail.quotes import MARKER, Reply, split_reply
+from gateway.mail.quotes import MARKER, Reply, has_words, split_reply
 
 OURS = """Hello Ann,
 
@@ -381,3 +381,17 @@ def test_twice_the_elements_are_at_most_twice_the_work(unit: str) -> None:
 )
 def test_one_long_line_is_one_line_of_work(text: str) -> None:
     assert steps(lambda: split_reply("New words.\n" + text, None)) < 2000
+
+
+def test_what_we_sent_is_found_above_our_marker_where_no_sign_tells_that_it_is_quoted() -> None:
+    """The marker stands below the new words of our mail; what is under it is cut by it, what is above by its words."""
+    words = "Blue Kettle answered\n\nWe send you a new lid by mail today."
+    sent = f"{words}\n\n{MARKER}\n\nYou get this because you wrote to us."
+    assert split_reply(f"Thank you!\n\n{sent}", None, answered=sent).new == "Thank you!"
+    assert split_reply(f"Thank you!\n\n{sent}", None).new.startswith("Thank you!\n\nBlue Kettle answered")
+
+
+@pytest.mark.parametrize("text", ["", " \n", "> \n>", "-- \n___", "| |"])
+def test_signs_are_no_words(text: str) -> None:
+    assert not has_words(text)
+    assert has_words(text + "👍")
