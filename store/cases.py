@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.cases.brakes import Post
 from gateway.cases.model import (
     Attachment,
     Audience,
@@ -43,6 +44,23 @@ class CaseFile:
     store: Store
     participants: tuple[Participant, ...]
     message_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A participant with what his mail is judged by: his case, and the store that it belongs to."""
+
+    person: Participant
+    store_id: str
+    customer_id: str
+    subject: str
+    status: Status
+    strict: bool
+
+    @property
+    def person_id(self) -> str | None:
+        """Who he is beyond this case: a customer or a member; None for support."""
+        return self.customer_id if self.person.role is Role.CUSTOMER else self.person.member_id
 
 
 _CASE = (
@@ -174,10 +192,58 @@ def participants(case_id: str) -> tuple[Participant, ...]:
     return tuple(_participant(row) for row in rows)
 
 
-def participant_by_handle(handle: bytes) -> Participant | None:
+_CONTACT = (
+    f"SELECT {_PARTICIPANT}, c.store_id, c.customer_id, c.subject, c.status, s.strict {_PARTICIPANTS}"
+    " JOIN cases c ON c.id = p.case_id JOIN store s ON s.id = c.store_id"
+)
+_PARTICIPANT_COLUMNS = 11
+
+
+def _contact(row: Sequence[Any]) -> Contact:
+    store_id, customer_id, subject, status, strict = row[_PARTICIPANT_COLUMNS:]
+    return Contact(_participant(row), store_id, customer_id, subject, Status(status), bool(strict))
+
+
+def contact_by_handle(handle: bytes) -> Contact | None:
     """The participant whose reply address holds that handle, or None."""
-    row = sql(f"SELECT {_PARTICIPANT} {_PARTICIPANTS} WHERE p.handle = ?", (handle,)).fetchone()
-    return None if row is None else _participant(row)
+    row = sql(f"{_CONTACT} WHERE p.handle = ?", (handle,)).fetchone()
+    return None if row is None else _contact(row)
+
+
+def contact(participant_id: int) -> Contact | None:
+    """A participant by his id, or None."""
+    row = sql(f"{_CONTACT} WHERE p.id = ?", (participant_id,)).fetchone()
+    return None if row is None else _contact(row)
+
+
+def open_contacts(address: str, limit: int = 20) -> tuple[Contact, ...]:
+    """As whom somebody with this address takes part in cases that are not closed, the newest first."""
+    rows = sql(
+        f"{_CONTACT} WHERE lower(p.address) = ? AND p.active AND (m.id IS NULL OR m.active) AND c.status <> ?"
+        " ORDER BY p.id DESC LIMIT ?",
+        (address.lower(), Status.CLOSED, limit),
+    )
+    return tuple(_contact(row) for row in rows)
+
+
+def senders_of(mail_ids: Sequence[str], limit: int = 100) -> tuple[tuple[str, str, int], ...]:
+    """Who posted with these Message-IDs: (id, case, participant)."""
+    rows = sql(
+        f"SELECT DISTINCT mail_id, case_id, participant_id FROM message WHERE mail_id <> '' AND mail_id IN"
+        f" ({', '.join('?' * len(mail_ids))}) AND participant_id IS NOT NULL LIMIT ?",
+        (*mail_ids, limit),
+    )
+    return tuple((mail_id, case_id, participant_id) for mail_id, case_id, participant_id in rows)
+
+
+def latest_posts(case_id: str, limit: int) -> tuple[Post, ...]:
+    """The newest messages that came by mail, the newest first. The first of a case came with its opening."""
+    rows = sql(
+        "SELECT participant_id, sender_type, created_at FROM message WHERE case_id = ? AND number > 1"
+        " AND participant_id IS NOT NULL ORDER BY number DESC LIMIT ?",
+        (case_id, limit),
+    )
+    return tuple(Post(person, Role(role), from_ms(at)) for person, role, at in rows)
 
 
 def insert_participant(person: Participant) -> int:

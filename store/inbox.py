@@ -4,13 +4,15 @@ A claim is a lease: it commits attempt + 1 and the lease's end before any work, 
 that made it (HARDENING rule 9). All functions that write run inside a job of `Database.write`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gateway.cases.model import Role
 from gateway.errors import NotFound
 from store.database import sql
+from store.files import Files
 from store.tables import from_ms, to_ms
 
 
@@ -32,6 +34,7 @@ class Kept:
     """A kept mail. recipients: the JSON that `inbound.keep` wrote. raw: its bytes, None when they stand in raw_file.
 
     state: pending, claimed or done; outcome is "" until done. lost: claims that ended without any result.
+    authentication: what is known about the sender as JSON, "" until somebody has asked; written with the next result.
     """
 
     id: int
@@ -47,6 +50,7 @@ class Kept:
     lost: int
     outcome: str
     reason: str
+    authentication: str
     raw_file: str
     raw: bytes | None
 
@@ -62,13 +66,31 @@ class Result:
     message_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A held mail that no reviewer has heard of. number: in the inbox.
+
+    role, address: of the participant whose reply address it came to; None and "" for nobody, and for a guess.
+    """
+
+    result_id: int
+    number: int
+    kept_at: datetime
+    reason: str
+    role: Role | None = None
+    address: str = ""
+    store_id: str = ""
+    subject: str = ""
+    order_number: str = ""
+
+
 class LeaseLost(Exception):
     """Another worker has claimed the row meanwhile; whatever was done for it must not be committed."""
 
 
 _COLUMNS = (
     "id, kept_at, mail_from, recipients, client, helo, size, state, due_at, attempts, lost, outcome, reason, "
-    "raw_file, data"
+    "authentication, raw_file, data"
 )
 _WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "NULL"
 
@@ -88,12 +110,13 @@ def _kept(row: tuple) -> Kept:  # type: ignore[type-arg]
         lost,
         outcome,
         reason,
+        authentication,
         file,
         raw,
     ) = row
     return Kept(
         id_, from_ms(kept_at), mail_from, recipients, client, helo, size, state, from_ms(due), attempts, lost, outcome,
-        reason, file, None if raw is None else bytes(raw),
+        reason, authentication, file, None if raw is None else bytes(raw),
     )  # fmt: skip
 
 
@@ -194,12 +217,21 @@ def postpone(kept: Kept, due_at: datetime, reason: str) -> None:
     _settle(kept, "pending", due_at, "", reason)
 
 
+def hasten(inbox_id: int, now: datetime) -> bool:
+    """Make a mail that was given back due now. False when it is not waiting."""
+    changed: int = sql(
+        "UPDATE inbox SET due_at = ? WHERE id = ? AND state = 'pending' AND due_at > ?",
+        (to_ms(now), inbox_id, to_ms(now)),
+    ).rowcount
+    return changed == 1
+
+
 def _settle(kept: Kept, state: str, due_at: datetime | None, outcome: str, reason: str) -> None:
     due = "due_at" if due_at is None else str(to_ms(due_at))
     changed = sql(
-        f"UPDATE inbox SET state = ?, due_at = {due}, outcome = ?, reason = ?, worker = ''"
+        f"UPDATE inbox SET state = ?, due_at = {due}, outcome = ?, reason = ?, authentication = ?, worker = ''"
         " WHERE id = ? AND attempts = ? AND state = 'claimed'",
-        (state, outcome, reason, kept.id, kept.attempts),
+        (state, outcome, reason, kept.authentication, kept.id, kept.attempts),
     ).rowcount
     if changed != 1:
         raise LeaseLost
@@ -216,12 +248,43 @@ def results(inbox_id: int) -> tuple[Result, ...]:
     )
 
 
+def untold(limit: int) -> tuple[Held, ...]:
+    """Held mails that no reviewer has heard of, the oldest first."""
+    rows = sql(
+        "SELECT r.id, i.id, i.kept_at, r.reason, p.role, p.address, c.store_id, c.subject, o.number, i.lane"
+        " FROM inbox_result r"
+        " JOIN inbox i ON i.id = r.inbox_id LEFT JOIN participant p ON p.id = r.participant_id"
+        " LEFT JOIN cases c ON c.id = r.case_id LEFT JOIN orders o ON o.id = c.order_id"
+        " WHERE r.outcome = 'held' AND r.told_at IS NULL ORDER BY r.id LIMIT ?",
+        (limit,),
+    )
+    return tuple(
+        Held(result, number, from_ms(kept_at), reason, Role(role), address, store, subject, order)
+        if role and lane  # a mail without a token has no lane: its case is a guess
+        else Held(result, number, from_ms(kept_at), reason)
+        for result, number, kept_at, reason, role, address, store, subject, order, lane in rows
+    )
+
+
+def mark_told(result_ids: Sequence[int], now: datetime) -> None:
+    """A reviewer is told of these held mails."""
+    sql(
+        f"UPDATE inbox_result SET told_at = ? WHERE id IN ({', '.join('?' * len(result_ids))})",
+        (to_ms(now), *result_ids),
+    )
+
+
 def get(inbox_id: int) -> Kept:
     """One mail with its bytes. Raises NotFound."""
     row = sql(f"SELECT {_COLUMNS} FROM inbox WHERE id = ?", (inbox_id,)).fetchone()
     if row is None:
         raise NotFound(f"There is no mail {inbox_id} in the inbox")
     return _kept(row)
+
+
+def bytes_of(kept: Kept, files: Files) -> bytes:
+    """The bytes of a kept mail. Raises NotFound when their time was over."""
+    return kept.raw if kept.raw is not None else files.read_raw(kept.raw_file)
 
 
 def listing(*, outcome: str | None = None, state: str | None = None, limit: int = 50) -> tuple[Kept, ...]:

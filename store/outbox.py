@@ -3,6 +3,8 @@
 All functions that write run inside a job of `Database.write`.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +14,8 @@ from store.tables import from_ms, to_ms
 
 GIVE_UP = timedelta(days=3)  # of tries, counted anew when an operator asks for another one
 UNCLEAR_TRIES = 3  # endings of which nobody knows whether the relay has the mail
+#: The id that a relay names with its 250 and puts in place of our Message-ID, as SES does: `Ok 0102018f…-000000`.
+_GIVEN_ID = re.compile(r"\b(?:Ok|OK)[ :]+<?([0-9A-Za-z][0-9A-Za-z.-]{30,120})(?=[@>\s]|$)")
 _ACTIVE = "state NOT IN ('sent', 'failed', 'cancelled')"  # word for word the condition of the index outbox_due
 
 
@@ -139,7 +143,12 @@ def _settle(mail: Outgoing, changes: str, params: tuple[object, ...]) -> None:
 
 def sent(mail: Outgoing, now: datetime, relay: str, answer: str) -> None:
     """The relay has taken responsibility. Raises LeaseLost."""
-    _settle(mail, "state = 'sent', sent_at = ?, relay = ?, answer = ?", (to_ms(now), relay, answer))
+    found = _GIVEN_ID.search(answer)
+    _settle(
+        mail,
+        "state = 'sent', sent_at = ?, relay = ?, answer = ?, relay_id = ?",
+        (to_ms(now), relay, answer, found[1] if found else ""),
+    )
 
 
 def postpone(mail: Outgoing, due_at: datetime, relay: str, answer: str, *, unclear: bool = False) -> None:
@@ -172,6 +181,27 @@ def get(outbox_id: int) -> Outgoing:
     if row is None:
         raise NotFound(f"There is no mail {outbox_id} in the outbox")
     return _outgoing(row)
+
+
+def recipients_of(ids: Sequence[str], limit: int = 100) -> tuple[tuple[str, int], ...]:
+    """Whom mails went to that bear one of these ids, ours or the one that the relay gave it: (our id, participant)."""
+    marks = ", ".join("?" * len(ids))
+    locals_ = [one.partition("@")[0] for one in ids]
+    rows = sql(
+        f"SELECT rfc_message_id, participant_id FROM outbox WHERE rfc_message_id IN ({marks}) AND participant_id"
+        f" IS NOT NULL UNION SELECT rfc_message_id, participant_id FROM outbox WHERE relay_id <> ''"
+        f" AND relay_id IN ({marks}) AND participant_id IS NOT NULL LIMIT ?",
+        (*ids, *locals_, limit),
+    )
+    return tuple((rfc_id, participant_id) for rfc_id, participant_id in rows)
+
+
+def data_of(ids: Sequence[str]) -> bytes | None:
+    """The bytes of the newest mail that bears one of these Message-IDs, or None."""
+    row = sql(
+        f"SELECT data FROM outbox WHERE rfc_message_id IN ({', '.join('?' * len(ids))}) ORDER BY id DESC LIMIT 1", ids
+    ).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def listing(*, state: str | None = None, limit: int = 50) -> tuple[Outgoing, ...]:
