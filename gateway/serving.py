@@ -21,6 +21,8 @@ from gateway.app import Parts
 from gateway.config import Config
 from gateway.errors import Invalid, Problem, StorageFull, StoreUnavailable
 from gateway.inbound.server import SmtpServer
+from gateway.rendering import Renderer
+from gateway.web import confirm
 from gateway.web.providers.routes import make_router
 from gateway.web.server import make_app
 from store import credentials, inbox, outbox
@@ -195,6 +197,8 @@ async def _http(parts: Parts, role: Role, pages: "Pages | None") -> AsyncIterato
         now=parts.now,
     )
     app.include_router(make_router(parts.config, parts.intake, now=parts.now))
+    public_url = parts.config.gateway.public_url
+    app.include_router(confirm.pages(parts.database, parts.secrets.keyring, Renderer(), public_url=public_url))
     if pages is not None:
         app.include_router(pages)
     host, port = _host_and_port(parts.config.http.listen)

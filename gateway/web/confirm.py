@@ -1,0 +1,123 @@
+"""`/confirm/<token>`: the owner of an address says whether another one is his, too (HARDENING rule 20).
+
+The link comes to him by mail, and programs that look for harm open all links of a mail, some of them press what looks
+like a button. So GET and HEAD change nothing; only the form of the page does, with a value that stands in it. The token
+in the address is the secret: whatever is wrong with one, the answer is the same page.
+"""
+
+import hashlib
+import hmac
+from base64 import b64encode
+from datetime import datetime
+from importlib.resources import files
+from urllib.parse import parse_qsl, urlsplit
+
+import structlog
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from gateway.cases.model import Role
+from gateway.errors import Forbidden, NotFound
+from gateway.outbound.mime import clean
+from gateway.rendering import Renderer
+from gateway.signing import Forged, Keyring, Purpose, UnknownKey
+from gateway.web.backend import Behind
+from gateway.web.bodies import read
+from gateway.web.failures import STATUS
+from store import known_addresses
+from store.database import Database
+from store.known_addresses import Question
+
+FORM_BYTES = 4_096
+
+_STYLE = files("templates").joinpath("static", "confirm", "page.css").read_text("utf-8")
+_STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex, nofollow, noarchive",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+}
+
+_PRESS_IT = "An address is confirmed with the button of its page"
+_GONE = "There is no such question, or not any more"
+
+log = structlog.get_logger("web")
+
+
+def pages(database: Database, keyring: Keyring, renderer: Renderer, *, public_url: str) -> APIRouter:
+    """The routes under `/confirm`. They tell the time by the clock of the application that includes them."""
+    router = APIRouter(prefix="/confirm", include_in_schema=False)
+    own_host = urlsplit(public_url).netloc
+
+    async def from_our_page(request: Request) -> None:
+        """Cross-site request forgery: browsers say where a form was sent from, in one header or the other.
+
+        Ours comes without an Origin, since the page sends no referrer; then the value in the form has to do.
+        """
+        site, origin = request.headers.get("sec-fetch-site", "same-origin"), request.headers.get("origin", "null")
+        ours = origin == "null" or urlsplit(origin).netloc in (own_host, request.headers.get("host"))
+        if site != "same-origin" or not ours:
+            raise Forbidden(_PRESS_IT)
+
+    @router.api_route("/{token}", methods=["GET", "HEAD"])
+    def show(behind: Behind, token: str) -> Response:
+        """The question, and a button to say yes with."""
+        try:
+            _, question = _open_question(keyring, token, behind.now())
+        except NotFound:
+            return _page(renderer, "gone")
+        return _page(renderer, "known" if question.confirmed_at else "asked", question, token)
+
+    @router.post("/{token}", dependencies=[Depends(from_our_page)])
+    async def confirm(request: Request, behind: Behind, token: str) -> Response:
+        """The button was pressed."""
+        form = dict(parse_qsl((await read(request, FORM_BYTES)).decode("utf-8", "replace")))
+        if not hmac.compare_digest(form.get("yes", "").encode(), _yes(token).encode()):
+            raise Forbidden(_PRESS_IT)
+        return await run_in_threadpool(say_yes, behind.now(), token)
+
+    def say_yes(now: datetime, token: str) -> Response:
+        try:
+            handle, question = _open_question(keyring, token, now)
+            newly = database.write(lambda: known_addresses.confirm(handle, now))
+        except NotFound:
+            return _page(renderer, "gone")
+        if newly:
+            log.info("address.confirmed", person_id=question.person_id)
+        return _page(renderer, "confirmed" if newly else "known", question, token)
+
+    return router
+
+
+def _open_question(keyring: Keyring, token: str, now: datetime) -> tuple[bytes, Question]:
+    """The handle that a token holds, and the question with it. Raises NotFound when it is not to be answered."""
+    try:
+        handle = keyring.verify(Purpose.LINK, token).handle
+    except (Forged, UnknownKey) as error:
+        raise NotFound(_GONE) from error
+    question = known_addresses.find(handle)
+    if question is None or not question.counts(now):
+        raise NotFound(_GONE)
+    return handle, question
+
+
+def _yes(token: str) -> str:
+    """What the form sends beside the address that it is sent to: only who has seen the page, or the token, knows it."""
+    return hmac.digest(token.lower().encode(), b"confirm", "sha256").hex()
+
+
+def _page(renderer: Renderer, state: str, question: Question | None = None, token: str = "") -> Response:
+    context: dict[str, object] = {"state": state, "style": _STYLE, "yes": _yes(token)}
+    if question is not None:
+        context |= {
+            "address": clean(question.address),
+            "name": clean(question.name),
+            "email": clean(question.email),
+            "store": clean(question.store),
+            "merchant": question.role is Role.MERCHANT,
+        }
+    status = STATUS[NotFound] if question is None else 200
+    return HTMLResponse(renderer.page("confirm_address", context), status, _HEADERS)
