@@ -24,7 +24,7 @@ from gateway.outbound.compose import Composer
 from gateway.outbound.dispatch import Dispatcher
 from gateway.outbound.relay import Relay
 from gateway.rendering import Renderer
-from store import idempotency, inbox, migrations, outbox
+from store import counts, idempotency, inbox, migrations, outbox, retention
 from store.database import Database
 from store.files import Files
 from tasks.jobs import Jobs, declare
@@ -167,13 +167,15 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         new_loop=uvloop.new_event_loop,
     )
     queue = make_queue(config.queue_url)
-    jobs = declare(queue, bell, processor, dispatcher, lambda: tidy(database, now()))
+    keep_raw = timedelta(days=config.files.retention_days) if config.files.retention_days else None
+    jobs = declare(queue, bell, processor, dispatcher, lambda: tidy(database, files, now(), keep_raw=keep_raw))
     return Parts(
         config, database, files, secrets, admission, intake, desk, reader, processor, dispatcher, jobs, bell, queue,
         stopping, now,
     )  # fmt: skip
 
 
-def tidy(database: Database, now: datetime) -> None:
-    """Forget what nobody can ask for any more."""
-    database.write(lambda: idempotency.forget_expired(now))
+def tidy(database: Database, files: Files, now: datetime, *, keep_raw: timedelta | None) -> None:
+    """Forget what nobody can ask for any more. keep_raw: how long the bytes of mails stay; None, for ever."""
+    database.write(lambda: idempotency.forget_expired(now) + counts.forget_old(now))
+    retention.sweep(database, files, now, keep_raw=keep_raw)

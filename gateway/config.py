@@ -281,6 +281,9 @@ class FilesSection(Section):
     max_bytes: int = Field(
         5 * 1024 * 1024, ge=1_024, le=5 * 1024 * 1024, description="Bytes of the largest file taken from a mail."
     )
+    retention_days: int = Field(
+        90, ge=0, le=36_500, description="Days that the bytes of a done, not held mail stay; 0: for ever."
+    )
     clamd: Annotated[str, AfterValidator(_clamd_url)] = Field(
         "", description="tcp://host:port or unix:///path/to/socket of clamd, which scans every file; empty: none does."
     )

@@ -440,9 +440,10 @@ class Desk:
     def _keep_files(self, files: Sequence[File]) -> tuple[Attachment, ...]:
         """Bytes before rows (DESIGN §4)."""
         now = self._now()
+        digests = self._files.keep([file.data for file in files], self._database, now)
         return tuple(
-            Attachment(new_id("catt", now), file.filename, file.mime_type, len(file.data), self._files.put(file.data))
-            for file in files
+            Attachment(new_id("catt", now), file.filename, file.mime_type, len(file.data), digest)
+            for file, digest in zip(files, digests, strict=True)
         )
 
 

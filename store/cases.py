@@ -26,6 +26,7 @@ from gateway.cases.model import (
     Status,
     Store,
 )
+from store import stored_files
 from store.database import sql
 from store.tables import from_ms, to_ms
 
@@ -279,7 +280,7 @@ _MESSAGE = "id, case_id, number, sender_type, sender_id, sender_name, body, crea
 
 
 def insert_message(message: Message, *, participant_id: int | None, mail_id: str, full_text: str) -> None:
-    """Add a message with the attachments that its files were kept as."""
+    """Add a message with the attachments that its files were kept as. Raises StoreUnavailable: their bytes are gone."""
     sql(
         "INSERT INTO message (id, case_id, number, sender_type, sender_id, sender_name, participant_id, audience, via,"
         " mail_id, created_at, body, full_text, unverified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -290,6 +291,7 @@ def insert_message(message: Message, *, participant_id: int | None, mail_id: str
         ),
     )  # fmt: skip
     for position, file in enumerate(message.attachments):
+        stored_files.refer(file.sha256, message.created_at)
         sql(
             "INSERT INTO attachment (id, message_id, position, filename, mime_type, size_bytes, sha256)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -304,8 +304,10 @@ def listing(*, outcome: str | None = None, state: str | None = None, limit: int 
 
 
 def replay(inbox_id: int, now: datetime) -> None:
-    """Have a finished mail processed once more, as if it had just been kept. Raises NotFound."""
-    get(inbox_id)
+    """Have a finished mail processed once more, as if it had just been kept. Raises NotFound, also for its bytes."""
+    kept = get(inbox_id)
+    if kept.raw is None and not kept.raw_file:
+        raise NotFound(f"The bytes of mail {inbox_id} were removed: it was kept longer ago than files.retention_days")
     sql(
         "UPDATE inbox SET state = 'pending', due_at = ?, lost = 0, outcome = '', reason = 'replayed' WHERE id = ?",
         (to_ms(now), inbox_id),

@@ -210,7 +210,7 @@ MessageRow.add_index(MessageRow.index(MessageRow.mail_id, where=SQL("mail_id <> 
 
 
 class AttachmentRow(Row):
-    """A file of a message; its bytes are kept under their SHA-256."""
+    """A file of a message, and the one reference to its bytes, which messages share."""
 
     id = CharField(48, primary_key=True)
     message_id = CharField(48, index=True)
@@ -226,12 +226,29 @@ class AttachmentRow(Row):
         table_name = "attachment"
 
 
+class StoredFileRow(Row):
+    """Bytes that attachments share. name: that of their file. touched_at: when a message last referred to them.
+
+    marked_at: since when they are to be removed, because nothing refers to them.
+    """
+
+    sha256 = CharField(64, primary_key=True)
+    name = CharField(96)
+    touched_at = Moment()
+    marked_at = Moment(null=True)
+
+    class Meta:
+        """Name."""
+
+        table_name = "stored_file"
+
+
 class InboxRow(Row):
     """An accepted raw mail. `lane`: mails of one lane are processed in the order in which they were kept.
 
     state: pending, claimed or done. due_at: when it may be claimed next; of a claimed row, when its lease ends.
     attempts fences the claims, lost counts those that ended without a result. outcome is empty until done.
-    data holds small mails; larger ones stand in the file named by raw_file.
+    data holds small mails; larger ones stand in the file named by raw_file. Both are empty when their time is over.
     authentication: what is known about the sender, made once (HARDENING rule 4); "" until then.
     """
 
@@ -264,6 +281,16 @@ class InboxRow(Row):
 InboxRow.add_index(InboxRow.index(InboxRow.due_at, where=SQL("state <> 'done'"), name="inbox_due"))
 InboxRow.add_index(InboxRow.index(InboxRow.lane, InboxRow.id, where=SQL("state <> 'done'"), name="inbox_lane"))
 InboxRow.add_index(InboxRow.index(InboxRow.outcome, InboxRow.id, name="inbox_outcome"))
+# An entry comes with the outcome and goes with the bytes: keeping and claiming a mail do not touch it.
+InboxRow.add_index(
+    InboxRow.index(
+        InboxRow.kept_at,
+        where=SQL("outcome NOT IN ('', 'held') AND (data IS NOT NULL OR raw_file <> '')"),
+        name="inbox_bytes",
+    )
+)
+# HARDENING rule 17: raw mail is never shared.
+InboxRow.add_index(InboxRow.index(InboxRow.raw_file, unique=True, where=SQL("raw_file <> ''"), name="inbox_raw_file"))
 
 
 class InboxResultRow(Row):
@@ -472,6 +499,7 @@ TABLES: tuple[type[Row], ...] = (
     ParticipantRow,
     MessageRow,
     AttachmentRow,
+    StoredFileRow,
     InboxRow,
     InboxResultRow,
     OutboxRow,

@@ -1,5 +1,6 @@
 """Numbered, forward-only changes of the schema; a failing file changes nothing."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playhouse.migrations import Runner
@@ -17,6 +18,12 @@ def apply() -> tuple[str, ...]:
 def pending() -> tuple[str, ...]:
     """Names of the files that were not applied yet."""
     return tuple(migration.name for migration in _runner().status() if migration.path and not migration.applied)
+
+
+def began() -> datetime:
+    """When the first of them was applied to the bound database: it is as old as that."""
+    moments: list[datetime] = [migration.applied for migration in _runner().status() if migration.applied is not None]
+    return min(moments).astimezone(UTC)  # they are noted in local time, without saying so
 
 
 def _runner() -> Runner:
