@@ -13,17 +13,27 @@ import uvloop
 
 from gateway import keys
 from gateway.config import Config
+from gateway.courier import Courier
 from gateway.desk import Desk
+from gateway.dns import Resolver
 from gateway.errors import Invalid, Problem
 from gateway.inbound.admit import Admission
+from gateway.inbound.answer import Answers
+from gateway.inbound.authenticate import Authenticator
+from gateway.inbound.explain import Explainer
 from gateway.inbound.keep import Intake, Rush
 from gateway.inbound.process import Processor
 from gateway.inbound.read import Reader
+from gateway.inbound.release import Releases
+from gateway.inbound.understand import Understander
+from gateway.mail.authentication.verdict import Trusted
 from gateway.mail.files import Limits
+from gateway.mail.redact import Redactor
 from gateway.outbound.compose import Composer
 from gateway.outbound.dispatch import Dispatcher
 from gateway.outbound.relay import Relay
 from gateway.rendering import Renderer
+from gateway.reviews import Reviews
 from store import counts, idempotency, inbox, migrations, outbox, retention
 from store.database import Database
 from store.files import Files
@@ -53,7 +63,11 @@ class Parts:
     intake: Intake
     desk: Desk
     reader: Reader
+    authenticator: Authenticator
     processor: Processor
+    releases: Releases
+    explainer: Explainer
+    reviews: Reviews
     dispatcher: Dispatcher
     jobs: Jobs
     bell: Bell
@@ -132,7 +146,6 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     )
     rush = Rush(time.monotonic)
     intake = Intake(admission, database, files, now=now, rush=rush, wake=lambda: jobs.wake_inbox())
-    loop_headers = secrets.keyring.loop_headers()
 
     def make_way() -> None:
         """Before each mail that is processed: mail that comes in goes first, mail that goes out has its turn."""
@@ -141,13 +154,30 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         jobs.turns.between_mails()
 
     reader = Reader(Limits(config.files.max_per_message, config.files.max_bytes), clamd=config.files.clamd)
+
+    def dns_answered(inbox_id: int) -> None:
+        """The sender of a mail that was given back can be authenticated now."""
+        processor.hasten(inbox_id)
+        jobs.wake_inbox()
+
+    trusted = Trusted(config.smtp.trusted_relays, config.smtp.authserv_id, frozenset(config.mail.arc_sealers))
+    resolver = Resolver(config.name_server, timeout=config.dns.timeout)
+    authenticator = Authenticator(resolver, trusted, ready=dns_answered)
+    understander = Understander(
+        reader,
+        authenticator,
+        secrets.keyring,
+        Redactor(config.mail.reply_domain, config.gateway.public_url),
+        own_domains=frozenset({config.mail.reply_domain}),
+        now=now,
+    )
+    courier = Courier(composer, now)
     processor = Processor(
         desk,
         database,
         files,
-        reader,
-        loop_headers=loop_headers,
-        own_domains=frozenset({config.mail.reply_domain}),
+        understander,
+        Answers(courier, now),
         worker=worker,
         now=now,
         stopping=stopping.is_set,
@@ -166,12 +196,30 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         stopping=stopping.is_set,
         new_loop=uvloop.new_event_loop,
     )
+    releases = Releases(
+        desk,
+        database,
+        files,
+        understander,
+        courier,
+        secrets.keyring,
+        public_url=config.gateway.public_url,
+        now=now,
+    )
+    reviews = Reviews(database, courier, operator=config.mail.operator_address, now=now)
     queue = make_queue(config.queue_url)
     keep_raw = timedelta(days=config.files.retention_days) if config.files.retention_days else None
-    jobs = declare(queue, bell, processor, dispatcher, lambda: tidy(database, files, now(), keep_raw=keep_raw))
+
+    def sweep() -> None:
+        """Beside waking, every minute."""
+        tidy(database, files, now(), keep_raw=keep_raw)
+        if reviews.tell():
+            jobs.wake_outbox()
+
+    jobs = declare(queue, bell, processor, dispatcher, sweep)
     return Parts(
-        config, database, files, secrets, admission, intake, desk, reader, processor, dispatcher, jobs, bell, queue,
-        stopping, now,
+        config, database, files, secrets, admission, intake, desk, reader, authenticator, processor, releases,
+        Explainer(understander, desk, now), reviews, dispatcher, jobs, bell, queue, stopping, now,
     )  # fmt: skip
 
 

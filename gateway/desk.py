@@ -42,9 +42,10 @@ from gateway.cases.model import (
     Store,
 )
 from gateway.cases.notices import Notice
+from gateway.courier import queue
 from gateway.errors import Conflict, Invalid, NotFound, Problem
-from gateway.outbound.compose import Composer, OutgoingMail, Scene
-from store import cases, idempotency, outbox, parties
+from gateway.outbound.compose import Composer, Scene
+from store import cases, idempotency, parties
 from store.cases import CaseFile, VersionConflict
 from store.database import Database
 from store.files import Files
@@ -164,7 +165,7 @@ class Desk:
             *(_as_participant(case.id, member, store) for member in (*staff, *newcomers)),
         ]
         scene = Scene(store, view, (message,), ())
-        mails = [self._composer.compose(notice, scene, now) for notice in notices.on_opened(people)]
+        mails = [(n.to, self._composer.compose(n, scene, now)) for n in notices.on_opened(people)]
 
         def job() -> tuple[Opened, str]:
             if known is None:
@@ -179,8 +180,8 @@ class Desk:
             cases.insert(case, message_count=1)
             ids = {person.handle: cases.insert_participant(person) for person in people}
             cases.insert_message(message, participant_id=ids[people[0].handle], mail_id="", full_text="")
-            for mail in mails:
-                self._queue(mail, ids[mail.notice.to.handle], message.id, now)
+            for person, mail in mails:
+                queue(mail, replace(person, id=ids[person.handle]), message.id, now)
             log.info("case.opened", case_id=case.id, door=actor.door, mails=len(mails))
             return Opened(view), case.id
 
@@ -227,6 +228,16 @@ class Desk:
             # A mail is kept until it is posted: nobody is told before the claim of the outgoing mail is synced.
             durable=actor.door is not Door.MAIL,
         )
+
+    def preview_reply(self, case_id: str, actor: Actor, draft: Draft) -> tuple[Status, tuple[Notice, ...]]:
+        """What `deliver_reply` would come to: the status of the case then, and who would be mailed. Changes nothing.
+
+        Raises NotFound or NotAllowed.
+        """
+        file = self._load(case_id, actor)
+        act = lifecycle.reply_act(actor.role, by_mail=actor.door is Door.MAIL)
+        change = lifecycle.decide(file.view.case, act, actor.role, self._now(), messages=len(split_draft(draft)))
+        return change.case.status, notices.on_reply(file.participants, actor.role, actor.participant_id)
 
     def _answering(
         self,
@@ -403,7 +414,7 @@ class Desk:
         new = tuple(entry.message for entry in entries)
         earlier = cases.last_messages(case.id, HISTORY) if told else ()
         scene = Scene(file.store, replace(file.view, case=case), new, earlier)
-        mails = [self._composer.compose(notice, scene, now) for notice in told]
+        mails = [(notice.to, self._composer.compose(notice, scene, now)) for notice in told]
         message_id = entries[0].message.id if entries else None
 
         def write() -> None:
@@ -415,27 +426,13 @@ class Desk:
                     mail_id=entry.mail_id,
                     full_text=entry.full_text,
                 )
-            for mail in mails:
+            for person, mail in mails:
                 # Who joined the store after the case was opened becomes a participant with the first mail to him.
-                participant_id = mail.notice.to.id or cases.insert_participant(mail.notice.to)
-                self._queue(mail, participant_id, message_id, now)
+                known = person if person.id else replace(person, id=cases.insert_participant(person))
+                queue(mail, known, message_id, now)
             log.info("case.changed", case_id=case.id, status=case.status, messages=len(entries), mails=len(mails))
 
         return write
-
-    def _queue(self, mail: OutgoingMail, participant_id: int, message_id: str | None, now: datetime) -> None:
-        """Write one outgoing mail, and note it in its recipient's thread. Runs in the writer."""
-        person = replace(mail.notice.to, id=participant_id)
-        cases.extend_thread(person, mail.rfc_message_id)
-        outbox.insert(
-            outbox.NewMail(
-                handle=mail.handle, case_id=person.case_id, participant_id=participant_id,
-                generation=person.generation, message_id=message_id, template=mail.notice.template,
-                recipient=person.address, envelope_from=mail.envelope_from, rfc_message_id=mail.rfc_message_id,
-                subject=mail.subject, data=mail.data,
-            ),
-            now,
-        )  # fmt: skip
 
     def _keep_files(self, files: Sequence[File]) -> tuple[Attachment, ...]:
         """Bytes before rows (DESIGN §4)."""

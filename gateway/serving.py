@@ -112,6 +112,7 @@ def _place(address: tuple[str, int] | None) -> str | None:
 
 def _close(parts: Parts) -> None:
     parts.bell.stop()
+    parts.authenticator.close()
     parts.reader.close()
     parts.dispatcher.close()
     parts.database.close()

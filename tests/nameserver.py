@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from functools import cache
 
 import dns.flags
 import dns.message
@@ -118,6 +119,12 @@ def _one_port() -> tuple[socket.socket, socket.socket]:
         else:
             return tcp, udp
     raise AssertionError("no port is free for both")
+
+
+@cache
+def the_worlds() -> NameServer:
+    """The name server of all worlds of this process. Its zone is empty unless a test fills it."""
+    return NameServer({})
 
 
 def txt(text: str) -> str:

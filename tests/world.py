@@ -31,6 +31,8 @@ from gateway.cases.model import Door as Through
 from gateway.serving import Listening, at_work
 from gateway.serving import Role as Process
 from store import credentials, inbox, parties
+from store.database import sql
+from tests.nameserver import the_worlds, txt
 from tests.sink import PATIENCE, Mail, Sink
 
 DOMAIN = "cases.example.org"
@@ -64,6 +66,7 @@ def settings(folder: Path, relay_port: int, **more: str) -> Path:
         "smtp": 'listen = "127.0.0.1:0"\nmax_connections_per_client = 500',
         "mail": f'reply_domain = "{DOMAIN}"',
         "[relay]": f'url = "smtp://127.0.0.1:{relay_port}"',
+        "dns": f'server = "127.0.0.1:{the_worlds().address[1]}"',
     } | more
     file = folder / "settings.toml"
     file.write_text("".join(f"[{name}]\n{lines}\n" for name, lines in sections.items()))
@@ -178,6 +181,8 @@ class World:
         self.folder = folder
         self.sink = sink
         self.clock = clock
+        self.names = the_worlds()
+        self.names.zone = {}
         self.file = settings(folder, sink.port, **sections)
         self._closed: Future[None] | None = None
         self.start()
@@ -225,6 +230,14 @@ class World:
         with ThreadPoolExecutor(count) as pool:
             list(pool.map(lambda _: self.parts.processor.drain(), range(count)))
         self.work()
+
+    def proves(self, *domains: str) -> None:
+        """Mail of these domains comes from this machine, and from nowhere else."""
+        self.names.zone |= {(domain, "TXT"): (txt("v=spf1 ip4:127.0.0.1 -all"),) for domain in domains}
+
+    def forbids(self, *domains: str) -> None:
+        """Mail of these domains never comes from this machine."""
+        self.names.zone |= {(domain, "TXT"): (txt("v=spf1 -all"),) for domain in domains}
 
     # The platform
 
@@ -284,6 +297,11 @@ class World:
         """Who said what on a case, trail left out."""
         shown = ((message["senderType"], message["body"]) for message in self.messages(case_id))
         return [(who, body) for who, body in shown if who != Role.SYSTEM]
+
+    def revoke(self, case_id: str, role: Role) -> None:
+        """Make the reply addresses of a side worth nothing from now on."""
+        change = "UPDATE participant SET generation = generation + 1 WHERE case_id = ? AND role = ?"
+        self.parts.database.write(lambda: sql(change, (case_id, role)))
 
     def remove_member(self, address: str) -> None:
         self.parts.database.write(lambda: parties.remove_member(STORE, address))

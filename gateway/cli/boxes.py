@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli import values
+from gateway.cli.explain import explained, tell
 from gateway.cli.installation import ConfigFile, opened, settings, working
 from gateway.cli.output import AsJson, Limit, as_json, columns, line, moment
 from gateway.errors import Invalid, Problem
 
 if TYPE_CHECKING:
-    from store.files import Files
     from store.inbox import Kept, Result
     from store.outbox import Outgoing
 
 commands = typer.Typer()
-inbox = typer.Typer(help="Mails that came in: list, show, replay, release.", no_args_is_help=True)
+inbox = typer.Typer(help="Mails that came in: list, show, replay, release, drop.", no_args_is_help=True)
 outbox = typer.Typer(help="Mails that go out: list, show, retry.", no_args_is_help=True)
 commands.add_typer(inbox, name="inbox")
 commands.add_typer(outbox, name="outbox")
@@ -60,16 +60,17 @@ def list_inbox(
 
 @inbox.command("show")
 def show_inbox(inbox_id: MailId, raw: Raw = False, config: ConfigFile = None) -> None:
-    """Show a kept mail: envelope, what it came to in each case, headers."""
+    """Show a kept mail: envelope, what it came to in each case, how it is understood now, headers."""
     from store import inbox as rows
 
-    with opened(settings(config)) as (_, files):
+    with working(settings(config)) as parts:
         kept = rows.get(inbox_id)
-        data = _bytes(kept, files)
+        if raw:
+            _write(rows.bytes_of(kept, parts.files))
+            return
         results = rows.results(inbox_id)
-    if raw:
-        _write(data)
-        return
+        data = rows.bytes_of(kept, parts.files) if kept.raw is not None or kept.raw_file else None
+        document = None if data is None else explained(parts, kept, data)
     tries = f"{kept.attempts} tried" + (f", {kept.lost} without a result" if kept.lost else "")
     facts = {
         "mail": f"{kept.id}, {kept.size} bytes, kept {moment(kept.kept_at)}",
@@ -82,6 +83,11 @@ def show_inbox(inbox_id: MailId, raw: Raw = False, config: ConfigFile = None) ->
     }
     _tell(facts)
     tell_results(results)
+    if data is None or document is None:
+        typer.echo("its bytes were removed: it was kept longer ago than files.retention_days")
+        return
+    typer.echo()
+    tell(document)
     _tell_headers(data)
 
 
@@ -97,15 +103,30 @@ def replay(inbox_id: MailId, config: ConfigFile = None) -> None:
 
 
 @inbox.command("release")
-def release(inbox_id: MailId, config: ConfigFile = None) -> None:
-    """Post a held mail as the participant whose reply address it came to. Twice is once."""
+def release(
+    inbox_id: MailId,
+    remember: Annotated[
+        bool, typer.Option("--remember", help="Ask the participant whether the other address is his as well.")
+    ] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Post a held mail as the participant for whom it is held. Twice is once."""
     with working(settings(config)) as parts:
-        results = parts.processor.release(inbox_id)
+        results = parts.releases.release(inbox_id, remember=remember)
+        parts.jobs.wake_outbox()
     tell_results(results)
 
 
-def _bytes(kept: "Kept", files: "Files") -> bytes:
-    return kept.raw if kept.raw is not None else files.read_raw(kept.raw_file)
+@inbox.command("drop")
+def drop(
+    inbox_id: MailId,
+    why: Annotated[str, typer.Option("--why", help="For whoever looks at it later.")] = "a person decided so",
+    config: ConfigFile = None,
+) -> None:
+    """Leave a held mail unposted for good. Nobody is told; its bytes stay as long as those of other mails."""
+    with working(settings(config)) as parts:
+        results = parts.releases.drop(inbox_id, why)
+    tell_results(results)
 
 
 def _recipients(kept: "Kept") -> list[str]:

@@ -62,6 +62,7 @@ def working(config: "Config", now: Callable[[], datetime] = utc_now) -> Iterator
         yield parts
     finally:
         parts.bell.stop()
+        parts.authenticator.close()
         parts.reader.close()
         parts.dispatcher.close()
         parts.database.close()

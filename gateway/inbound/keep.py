@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -124,7 +124,7 @@ class Intake:
         return inbox.insert(
             now=now,
             mail_from=envelope.mail_from,
-            recipients=json.dumps([_as_json(recipient) for recipient in envelope.recipients]),
+            recipients=recipients_to_json(envelope.recipients),
             client=envelope.client,
             helo=envelope.helo,
             size=len(envelope.data),
@@ -133,6 +133,11 @@ class Intake:
             raw=None if raw_file else envelope.data,
             raw_file=raw_file,
         )
+
+
+def recipients_to_json(recipients: Iterable[Recipient]) -> str:
+    """The recipients as an inbox row holds them."""
+    return json.dumps([_as_json(recipient) for recipient in recipients])
 
 
 def _as_json(recipient: Recipient) -> list[str | int]:

@@ -1,11 +1,11 @@
-"""One kept mail, after its 250: parse, classify, recognise, cut quotes, pick files, hand to the desk (DESIGN §3).
+"""One kept mail, after its 250: understand it, then act (DESIGN §3).
 
     who               envelope                                  what it comes to
     ----------------  ----------------------------------------  ---------------------------------------------------
     a participant     MAIL <his address> RCPT <reply+token>     posted; held when it may not be his
     a robot of his    MAIL <> RCPT <reply+token>                automatic: the case does not move
     his mail server   MAIL <> RCPT <bounce+token>               bounce
-    somebody          MAIL <any> RCPT <cases@…>                 held: without a token nothing says whose case it is
+    somebody          MAIL <any> RCPT <cases@…>                 posted when it answers our mail and is proven; else held
     anybody           MAIL <any> RCPT <postmaster@…>            postmaster: kept for the operator
 
 A mail is claimed before any work and finished in the transaction that posts it, so it is posted once however often
@@ -15,33 +15,21 @@ this process dies (HARDENING rules 6 and 9).
 import hashlib
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.cases.access import Trust, judge
-from gateway.cases.model import (
-    Actor,
-    Door,
-    Draft,
-    File,
-    Key,
-    Participant,
-    Posted,
-    tidy_body,
-)
+from gateway.cases.model import Draft, Key, Participant, Posted
 from gateway.desk import Desk
-from gateway.errors import Conflict, Later, Refused
+from gateway.errors import Later, Refused, StillAsking
 from gateway.heavy import Killed
-from gateway.inbound.admit import Mailbox, Recipient
+from gateway.inbound.answer import Answers
 from gateway.inbound.keep import recipients_from_json
-from gateway.inbound.read import Reader
-from gateway.mail.classify import Kind, Verdict, classify
-from gateway.mail.html import html_to_text
+from gateway.inbound.recognise import Decision, addressed
+from gateway.inbound.understand import Posting, Understander, Understanding, Words
 from gateway.mail.parse import ParsedMail
-from gateway.mail.quotes import split_reply
-from store import cases, inbox
+from store import alarms, inbox, senders
 from store.database import Database
 from store.files import Files
 from store.inbox import Kept, LeaseLost, Outcome, Result
@@ -50,17 +38,9 @@ LEASE = timedelta(minutes=10)
 LOST_AT_MOST = 3  # a mail on which the process died this often is held: it must not kill it for ever (rule 9)
 ERRORS_AT_MOST = 8
 PAUSES = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 1_800, 3_600, 7_200))
-_MAIL_ID_OCTETS = 250
+ASKING = timedelta(seconds=30)  # for the DNS, unless its answer hastens the mail
 
 log = structlog.get_logger("inbound")
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """A mail that is to be posted to one case by one participant. via: the sender's address when it is not known."""
-
-    participant: Participant
-    via: str = ""
 
 
 class Processor:
@@ -71,10 +51,9 @@ class Processor:
         desk: Desk,
         database: Database,
         files: Files,
-        reader: Reader,
+        understander: Understander,
+        answers: Answers,
         *,
-        loop_headers: frozenset[str],
-        own_domains: frozenset[str],
         worker: str,
         now: Callable[[], datetime],
         stopping: Callable[[], bool] = lambda: False,
@@ -83,9 +62,8 @@ class Processor:
         self._desk = desk
         self._database = database
         self._files = files
-        self._reader = reader
-        self._loop_headers = loop_headers
-        self._own_domains = own_domains
+        self._understander = understander
+        self._answers = answers
         self._worker = worker
         self._now = now
         self._stopping = stopping
@@ -101,6 +79,10 @@ class Processor:
             done += 1
         return done
 
+    def hasten(self, inbox_id: int) -> None:
+        """The DNS of a mail's sender has answered: a mail that waits for it is due now."""
+        self._database.write(lambda: inbox.hasten(inbox_id, self._now()), durable=False)
+
     def _claim(self) -> Kept | None:
         """The mail whose turn it is. Runs in the writer, mostly in the transaction that finishes the one before."""
         return None if self._stopping() else inbox.claim(self._now(), self._worker, LEASE)
@@ -110,13 +92,15 @@ class Processor:
         structlog.contextvars.bind_contextvars(inbox_id=kept.id)
         try:
             if kept.lost >= LOST_AT_MOST:
-                return self._finish(
-                    kept, [_nowhere(Outcome.HELD, f"processing ended {kept.lost} times without a result")]
-                )
-            return self._handle(kept)
+                return self._hold_unread(kept, f"processing ended {kept.lost} times without a result")
+            raw = inbox.bytes_of(kept, self._files)
+            found = self._understander.understand(kept, raw)
+            return self._act(kept, raw, found)
         except LeaseLost:
             log.warning("mail.lease_lost")  # another worker has it; what was done here was taken back
             return self._database.write(self._claim, durable=False)
+        except StillAsking:
+            return self._await_dns(kept)
         except Later as error:
             return self._postpone(kept, str(error))
         except Killed:  # a kill counts like a death of this process (rule 9)
@@ -128,132 +112,76 @@ class Processor:
         finally:
             structlog.contextvars.unbind_contextvars("inbox_id")
 
-    def release(self, inbox_id: int) -> tuple[Result, ...]:
-        """Post a held mail as the participants for whom it is held, marked when it is not from their own address.
+    # Acting on what was understood
 
-        It uses the mail's key, so twice is once (HARDENING rule 20). Returns what the mail came to in each case.
-        Raises NotFound, Conflict (somebody works on it), Refused with the reason why it cannot be posted.
-        """
-        kept, results = inbox.get(inbox_id), inbox.results(inbox_id)
-        if kept.state != "done":
-            raise Conflict(f"Mail {inbox_id} is not processed yet")
-        held = [result for result in results if result.outcome is Outcome.HELD]
-        if not held and any(result.outcome in {Outcome.POSTED, Outcome.DUPLICATE} for result in results):
-            return results
-        if not any(result.participant_id for result in held):
-            because = f"{kept.outcome}: {kept.reason}"
-            raise Refused(f"Mail {inbox_id} cannot be posted, since nothing tells as whom in which case ({because})")
-        raw = self._bytes(kept)
-        mail = self._reader.parse(raw)
-        picked = self._reader.pick(raw, mail)
-        draft = _draft(mail, picked.files)
-        set_aside = [str(part) for part in picked.set_aside if part.told]
-        if not draft.body and not draft.files:
-            raise Refused(f"There is nothing new in mail {inbox_id} that could be posted")
-        for posting in self._held_postings(mail, kept, held):
-            self._post_held(kept, mail, posting, draft, set_aside)
-        return inbox.results(inbox_id)
+    def _act(self, kept: Kept, raw: bytes, found: Understanding) -> Kept | None:
+        """Post to one case after the other; the row is finished in the transaction of the last."""
+        if found.authentication is not None:
+            kept = replace(kept, authentication=found.authentication.to_json())
+        results = [_result(decision) for decision in found.decisions if decision.outcome is not Outcome.POSTED]
+        results += self._posted_before(kept)
+        done = {result.case_id for result in results}
+        postings = [posting for posting in found.postings if posting.case_id not in done]
+        rest = self._rest(kept, found)
+        following: list[Kept | None] = []
 
-    def _held_postings(self, mail: ParsedMail, kept: Kept, held: Iterable[Result]) -> list[Posting]:
-        """As whom a held mail is posted; its reply addresses must still count. Raises Refused."""
-        gone: list[Result] = []
-        people = self._by_case(recipients_from_json(kept.recipients), gone)
-        sender = mail.from_[0].address if len(mail.from_) == 1 else kept.mail_from or "unknown sender"
-        postings = []
-        for result in held:
-            person = next((p for p in people.get(result.case_id, ()) if p.id == result.participant_id), None)
-            if person is not None:
-                postings.append(Posting(person, "" if person.address.lower() == sender.lower() else sender))
-        if not postings:
-            raise Refused(f"Mail {kept.id} cannot be posted any more: {'; '.join(result.reason for result in gone)}")
-        return postings
+        def finish() -> None:
+            inbox.finish(kept, results)
+            rest()
+            following.append(self._claim())
 
-    def _post_held(self, kept: Kept, mail: ParsedMail, posting: Posting, draft: Draft, set_aside: list[str]) -> None:
-        person = posting.participant
-        actor = Actor(person.role, Door.MAIL, participant_id=person.id, via=posting.via)
+        for place, posting in enumerate(postings, 1):
+            self._post(kept, raw, found, posting, results, finish if place == len(postings) else None)
+        if following:
+            _tell(results)
+            return following[0]
+        return self._finish(kept, results, rest)
+
+    def _post(
+        self,
+        kept: Kept,
+        raw: bytes,
+        found: Understanding,
+        posting: Posting,
+        results: list[Result],
+        finish: Callable[[], None] | None,
+    ) -> None:
+        """Post to one case. finish: what finishes the mail, for its last posting."""
+        person = posting.contact.person
+        answer = self._answers.kept_back(kept, found, posting)
 
         def note(posted: Posted) -> None:
-            """Runs in the posting's transaction: what somebody else has released meanwhile is not posted again."""
-            result = _posted(person, posted, set_aside)
-            inbox.settle_held(kept.id, replace(result, reason=f"released; {result.reason}"))
+            """Runs in the posting's transaction: a mail that lost its lease posts nothing."""
+            results.append(posted_result(person, posted, found.words))
+            if not posted.repeated:
+                answer()
+            if finish is None:
+                inbox.record(kept, results[-1])
+            else:
+                finish()
 
-        key = mail_key(person, mail, draft, self._bytes(kept))
+        key = mail_key(person, found.mail, posting.draft, raw)
         try:
-            self._desk.deliver_reply(person.case_id, actor, draft, key=key, also=note)
-        except LeaseLost as error:
-            raise Conflict(f"Mail {kept.id} was changed by somebody else meanwhile; look at it again") from error
-        log.info("mail.released", inbox_id=kept.id, case_id=person.case_id)
+            self._desk.deliver_reply(person.case_id, posting.actor, posting.draft, key=key, also=note)
+        except Refused as error:
+            results.append(Result(person.case_id, Outcome.REFUSED, error.text, person.id))
 
-    def _handle(self, kept: Kept) -> Kept | None:
-        """The stages."""
-        raw = self._bytes(kept)
-        mail = self._reader.parse(raw)
-        recipients = recipients_from_json(kept.recipients)
-        verdict = self._classify(mail, kept, recipients)
-        if (result := _without_case(mail, verdict, recipients)) is not None:
-            return self._finish(kept, [result])
-        postings, results = self._recognise(mail, recipients)
-        if not postings:
-            return self._finish(kept, results or [_nowhere(Outcome.HELD, "no case can be told from its recipients")])
-        picked = self._reader.pick(raw, mail)
-        draft = _draft(mail, picked.files)
-        set_aside = [str(part) for part in picked.set_aside if part.told]
-        return self._post(kept, mail, postings, draft, [*results, *self._posted_before(kept)], set_aside)
+    def _rest(self, kept: Kept, found: Understanding) -> Callable[[], None]:
+        """What a mail causes beside its postings: answers, alarms, knowledge about its sender. Runs in the writer."""
+        answers = [self._answers.not_posted(kept, found, decision) for decision in found.decisions]
+        if found.for_a_stranger:
+            answers.append(self._answers.stranger(kept, found))
+        raised = {decision.alarm: decision for decision in found.decisions if decision.alarm}
 
-    def _bytes(self, kept: Kept) -> bytes:
-        return kept.raw if kept.raw is not None else self._files.read_raw(kept.raw_file)
+        def job() -> None:
+            for answer in answers:
+                answer()
+            for text, decision in raised.items():
+                alarms.raise_(f"loop:{decision.case_id}", text, self._now())
+            if found.passed:
+                senders.note_pass(found.sender, self._now())
 
-    def _classify(self, mail: ParsedMail, kept: Kept, recipients: Iterable[Recipient]) -> Verdict:
-        boxes = {recipient.mailbox for recipient in recipients}
-        token = next((box.value for box in (Mailbox.BOUNCE, Mailbox.REPLY) if box in boxes), None)
-        return classify(
-            mail,
-            envelope_from=kept.mail_from,
-            token=token,
-            loop_headers=self._loop_headers,
-            own_domains=self._own_domains,
-        )
-
-    def _recognise(self, mail: ParsedMail, recipients: Iterable[Recipient]) -> tuple[list[Posting], list[Result]]:
-        """Whose words these are in which case: what may be posted, and what may not with its outcome.
-
-        HARDENING rule 6: recipients are grouped by case first; each case gets one posting at most.
-        """
-        sender = mail.from_[0].address.lower() if len(mail.from_) == 1 else None
-        postings: list[Posting] = []
-        results: list[Result] = []
-        for case_id, people in self._by_case(recipients, results).items():
-            candidates = people if len(people) == 1 else [p for p in people if p.address.lower() == sender]
-            if sender is None:
-                results.append(_held(case_id, people[0], "it does not name exactly one sender"))
-            elif len(candidates) != 1:
-                results.append(_held(case_id, people[0], "it came to reply addresses of several people of one case"))
-            else:
-                person = candidates[0]
-                own = person.address.lower() == sender
-                judgement = judge(person.role, own_address=own)
-                if judgement.trust is Trust.HOLD:
-                    results.append(_held(case_id, person, judgement.because))
-                else:
-                    postings.append(Posting(person, "" if own else mail.from_[0].address))
-        return postings, results
-
-    def _by_case(self, recipients: Iterable[Recipient], results: list[Result]) -> dict[str, list[Participant]]:
-        """The participants whose reply addresses the mail came to; addresses that no longer count go to results."""
-        people: dict[str, dict[int, Participant]] = {}
-        for recipient in recipients:
-            if recipient.mailbox is not Mailbox.REPLY or recipient.handle is None:
-                continue
-            person = cases.participant_by_handle(recipient.handle)
-            if person is None:
-                results.append(_nowhere(Outcome.REFUSED, "its reply address belongs to nobody any more"))
-            elif recipient.generation != person.generation:
-                results.append(_refused(person, "its reply address was revoked"))
-            elif not person.active:
-                results.append(_refused(person, "its reply address belongs to somebody who left the store"))
-            else:
-                people.setdefault(person.case_id, {})[person.id] = person
-        return {case_id: list(found.values()) for case_id, found in people.items()}
+        return job
 
     def _posted_before(self, kept: Kept) -> list[Result]:
         """What an earlier try had committed already: a mail posts once per case, whatever its key."""
@@ -261,59 +189,40 @@ class Processor:
             return []
         return [result for result in inbox.results(kept.id) if result.outcome is Outcome.POSTED]
 
-    def _post(
-        self,
-        kept: Kept,
-        mail: ParsedMail,
-        postings: list[Posting],
-        draft: Draft,
-        results: list[Result],
-        set_aside: list[str],
-    ) -> Kept | None:
-        """Post to one case after the other; the row is finished in the transaction of the last."""
-        done = {result.case_id for result in results}
-        todo = [posting for posting in postings if posting.participant.case_id not in done]
-        if not draft.body and not draft.files:
-            results += [_held(p.participant.case_id, p.participant, "there is nothing new in it") for p in todo]
-            todo = []
-        following: list[Kept | None] = []
-        for place, posting in enumerate(todo, 1):
-            person = posting.participant
-            actor = Actor(person.role, Door.MAIL, participant_id=person.id, via=posting.via)
-            key = mail_key(person, mail, draft, self._bytes(kept))
-            is_last = place == len(todo)
+    # Outcomes
 
-            def note(posted: Posted, person: Participant = person, is_last: bool = is_last) -> None:
-                """Runs in the posting's transaction: a mail that lost its lease posts nothing."""
-                results.append(_posted(person, posted, set_aside))
-                if is_last:
-                    inbox.finish(kept, results)
-                    following.append(self._claim())
-                else:
-                    inbox.record(kept, results[-1])
-
-            try:
-                self._desk.deliver_reply(person.case_id, actor, draft, key=key, also=note)
-            except Refused as error:
-                results.append(_refused(person, error.text))
-        if not following:
-            return self._finish(kept, results)
-        _tell(results)
-        return following[0]
-
-    def _finish(self, kept: Kept, results: list[Result]) -> Kept | None:
+    def _finish(self, kept: Kept, results: list[Result], rest: Callable[[], None] = lambda: None) -> Kept | None:
         def job() -> Kept | None:
             inbox.finish(kept, results)
+            rest()
             return self._claim()
 
         following = self._database.write(job, durable=False)
         _tell(results)
         return following
 
+    def _hold_unread(self, kept: Kept, reason: str) -> Kept | None:
+        """Hold a mail that could not be looked at, for the people whose reply addresses it came to."""
+        groups, _ = addressed(recipients_from_json(kept.recipients))
+        held = [_result(Decision(Outcome.HELD, reason, group[0])) for group in groups]
+        return self._finish(kept, held or [_result(Decision(Outcome.HELD, reason))])
+
+    def _await_dns(self, kept: Kept) -> Kept | None:
+        """Give a mail back until the DNS of its sender has answered, which is nobody's error."""
+
+        def job() -> Kept | None:
+            due_at = self._now()
+            if not self._understander.has_answer(kept.id):  # else it came before `hasten` could find the mail waiting
+                due_at += ASKING
+            inbox.postpone(kept, due_at, "waiting for the DNS of its sender")
+            return self._claim()
+
+        return self._database.write(job, durable=False)
+
     def _postpone(self, kept: Kept, reason: str, *, tries: int | None = None) -> Kept | None:
         """Later again. Our own trouble waits as long as it takes; a mail that breaks us is held after `tries`."""
         if tries is not None and kept.attempts >= tries:
-            return self._finish(kept, [_nowhere(Outcome.HELD, reason)])
+            return self._hold_unread(kept, reason)
         due_at = self._now() + PAUSES[min(kept.attempts - kept.lost, len(PAUSES)) - 1]
 
         def job() -> Kept | None:
@@ -377,57 +286,17 @@ _HOP_FIELDS = (
 )
 
 
-def _without_case(mail: ParsedMail, verdict: Verdict, recipients: tuple[Recipient, ...]) -> Result | None:
-    """The outcome of mail that no case sees, or None."""
-    boxes = {recipient.mailbox for recipient in recipients}
-    if mail.too_complex:
-        return _nowhere(Outcome.HELD, "it is too complex to be read")
-    if Mailbox.POSTMASTER in boxes and Mailbox.REPLY not in boxes:
-        return _nowhere(Outcome.POSTMASTER, "it is for the operator of this gateway")
-    if verdict.kind in _AUTOMATIC:
-        return _nowhere(_AUTOMATIC[verdict.kind], verdict.because)
-    if verdict.kind is Kind.SPAM:
-        return _nowhere(Outcome.HELD, verdict.because)
-    if Mailbox.REPLY not in boxes:
-        return _nowhere(Outcome.HELD, "a person wrote to an address that posts nothing")
-    return None
-
-
-_AUTOMATIC = {
-    Kind.AUTO_REPLY: Outcome.AUTOMATIC,
-    Kind.LIST: Outcome.AUTOMATIC,
-    Kind.LOOP: Outcome.AUTOMATIC,
-    Kind.BOUNCE: Outcome.BOUNCE,
-    Kind.FEEDBACK: Outcome.COMPLAINT,
-}
-
-
-def _draft(mail: ParsedMail, files: tuple[File, ...]) -> Draft:
-    """The new words, with the files that may be posted."""
-    reply = split_reply(mail.text, mail.html)
-    whole = tidy_body(mail.text if mail.text is not None else html_to_text(mail.html or ""))
-    body = tidy_body(reply.new)
-    mail_id = mail.message_id or ""
-    if len(mail_id) > _MAIL_ID_OCTETS or not mail_id.isprintable() or " " in mail_id:
-        mail_id = ""  # nothing that could go into our own References
-    return Draft(body, files, whole if whole != body else "", mail_id)
-
-
-def _nowhere(outcome: Outcome, reason: str) -> Result:
-    return Result("", outcome, reason)
-
-
-def _held(case_id: str, person: Participant, reason: str) -> Result:
-    return Result(case_id, Outcome.HELD, reason, person.id)
-
-
-def _refused(person: Participant, reason: str) -> Result:
-    return Result(person.case_id, Outcome.REFUSED, reason, person.id)
-
-
-def _posted(person: Participant, posted: Posted, set_aside: list[str]) -> Result:
+def posted_result(person: Participant, posted: Posted, words: Words | None) -> Result:
+    """What a posting came to."""
     first = posted.messages[0].id
     if posted.repeated:
         return Result(person.case_id, Outcome.DUPLICATE, "the same mail was posted before", person.id, first)
-    reason = f"posted; set aside: {'; '.join(set_aside)}" if set_aside else "posted"
-    return Result(person.case_id, Outcome.POSTED, reason, person.id, first)
+    set_aside = "; ".join(str(part) for part in words.kept_back) if words else ""
+    return Result(
+        person.case_id, Outcome.POSTED, f"posted; set aside: {set_aside}" if set_aside else "posted", person.id, first
+    )
+
+
+def _result(decision: Decision) -> Result:
+    contact = decision.contact
+    return Result(decision.case_id, decision.outcome, decision.because, contact.person.id if contact else None)

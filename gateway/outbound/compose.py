@@ -62,13 +62,6 @@ class OutgoingMail:
     subject: str
     data: bytes
 
-    @property
-    def notice(self) -> Notice:
-        """Template and participant of a mail about a case. Raises ValueError for a letter."""
-        if self.participant is None:
-            raise ValueError("a letter has no participant")
-        return Notice(self.template, self.participant)
-
 
 @dataclass(frozen=True, slots=True)
 class _Names:

@@ -17,6 +17,7 @@ from gateway.cli import app as commands
 from gateway.errors import CasegateError
 from gateway.signing import Purpose
 from store import cases
+from tests.nameserver import the_worlds
 
 STORE = "shp_aaaaaaaaaaaaaaaaaaaaaaaa"
 CUSTOMER_ADDRESS, MERCHANT_ADDRESS = "ada@example.org", "grace@shop.example.org"
@@ -59,6 +60,7 @@ class Installation:
             '[http]\nlisten = "127.0.0.1:0"\n[smtp]\nlisten = "127.0.0.1:0"\n'
             '[mail]\nreply_domain = "cases.example.org"\n'
             f'[[relay]]\nurl = "smtp://127.0.0.1:{relay_port}"\n'
+            f'[dns]\nserver = "127.0.0.1:{the_worlds().address[1]}"\n'
         )
         self.config = config.load(self.file)
 

@@ -67,7 +67,8 @@ def test_the_commands_of_the_design_are_there() -> None:
     assert set(COMMANDS) == {
         "run", "demo", "smtp", "web", "worker", "check", "migrate", "config", "store add", "store set", "store list",
         "member add", "member remove", "member list", "token create", "token list", "token revoke", "deliver", "sweep",
-        "inbox list", "inbox show", "inbox replay", "inbox release", "outbox list", "outbox show", "outbox retry",
+        "inbox list", "inbox show", "inbox replay", "inbox release", "inbox drop",
+        "explain", "alarm list", "alarm clear", "outbox list", "outbox show", "outbox retry",
     }  # fmt: skip
 
 

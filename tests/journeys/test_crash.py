@@ -19,7 +19,8 @@ from tests.running import Running, free_port
 from tests.sink import PATIENCE, Mail, Sink
 from tests.world import DOMAIN, HOOK, MIA, TOM, new_case, send, settings
 
-CASES = 6
+CASES = 12
+A_HOUR = 20  # letters of one person that may come within an hour
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def installation(tmp_path: Path, sink: Sink) -> Installation:
 
 
 def test_killed_again_and_again_while_mail_streams_in(installation: Installation) -> None:
-    letters = installation.letters(40)
+    letters = installation.letters(A_HOUR)
     with installation.stream(letters):
         for event, count in (("mail.kept", 20), ("case.changed", 15), ("mail.done", 20), ("outgoing.tried", 10)):
             with Running(installation.file) as gateway:
@@ -177,7 +178,7 @@ def test_killed_after_the_relay_took_a_mail_and_before_it_could_say_so(installat
 
 
 def test_stopped_in_the_middle_of_traffic(installation: Installation) -> None:
-    letters = installation.letters(40)
+    letters = installation.letters(A_HOUR)
     with installation.stream(letters):
         with Running(installation.file) as gateway:
             gateway.wait_for("mail.kept", 80)

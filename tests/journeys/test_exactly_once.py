@@ -137,7 +137,7 @@ def test_a_held_copy_uses_nothing_up_and_releasing_both_posts_once(world: World)
     world.work()
     assert [world.outcomes(one) for one in kept] == [["held"], ["held"]]
     for one in kept:
-        world.parts.processor.release(one)
+        world.parts.releases.release(one)
     world.work()
     assert [world.outcomes(one) for one in kept] == [["posted"], ["duplicate"]]
     assert world.said(case)[1:] == [("MERCHANT", "From my private account")]

@@ -1,0 +1,169 @@
+"""Held mail and the person who looks at it: post it after all, or drop it (HARDENING rule 20)."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from gateway.cases.model import Posted
+from gateway.cases.notices import Letter, Template
+from gateway.courier import Courier
+from gateway.desk import Desk
+from gateway.errors import Conflict, Refused
+from gateway.inbound.admit import Mailbox
+from gateway.inbound.keep import recipients_from_json
+from gateway.inbound.process import mail_key, posted_result
+from gateway.inbound.recognise import is_his
+from gateway.inbound.understand import Posting, Understander, Understanding, Words
+from gateway.signing import Keyring, Purpose
+from store import cases, inbox, known_addresses, parties
+from store.cases import Contact
+from store.database import Database
+from store.files import Files
+from store.inbox import Kept, LeaseLost, Outcome, Result
+
+log = structlog.get_logger("inbound")
+
+
+class Releases:
+    """Decisions of a person about held mail. link: makes the address of a page from its path."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        database: Database,
+        files: Files,
+        understander: Understander,
+        courier: Courier,
+        keyring: Keyring,
+        *,
+        public_url: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._desk = desk
+        self._database = database
+        self._files = files
+        self._understander = understander
+        self._courier = courier
+        self._keyring = keyring
+        self._public_url = public_url
+        self._now = now
+
+    def release(self, inbox_id: int, *, remember: bool = False) -> tuple[Result, ...]:
+        """Post a held mail as the participants for whom it is held, marked when it is not from their own address.
+
+        It uses the mail's key, so twice is once. remember: also ask the participant, at his own address, whether the
+        one that it came from is his as well. Returns what the mail came to in each case.
+        Raises NotFound, Conflict (somebody works on it), Refused with the reason why it cannot be done.
+        """
+        kept, held = self._held(inbox_id)
+        if not held:
+            return inbox.results(inbox_id)
+        raw = inbox.bytes_of(kept, self._files)
+        found = self._understander.understand(kept, raw, patient=False, in_full=True)
+        if found.words is None:
+            raise Refused(f"Mail {inbox_id} cannot be posted: {kept.reason}")
+        postings = [self._posting(kept, found, found.words, contact) for contact in self._contacts(kept, held)]
+        question = self._question(found, postings) if remember else None
+        for posting in postings:
+            self._post(kept, raw, found, posting)
+        if question is not None:
+            self._database.write(question)
+        return inbox.results(inbox_id)
+
+    def drop(self, inbox_id: int, why: str) -> tuple[Result, ...]:
+        """Leave a held mail where it is, for good. Nobody is told. Raises NotFound, Conflict, Refused."""
+        kept, held = self._held(inbox_id, whoever=True)
+
+        def job() -> None:
+            for result in held:
+                inbox.settle_held(kept.id, replace(result, outcome=Outcome.REFUSED, reason=f"dropped: {why}"))
+
+        try:
+            self._database.write(job)
+        except LeaseLost as error:
+            raise _changed(kept) from error
+        log.info("mail.dropped", inbox_id=inbox_id)
+        return inbox.results(inbox_id)
+
+    def _held(self, inbox_id: int, *, whoever: bool = False) -> tuple[Kept, list[Result]]:
+        """The mail, and for whom it is held; nobody when it was posted already. whoever: also where nobody is known."""
+        kept, results = inbox.get(inbox_id), inbox.results(inbox_id)
+        if kept.state != "done":
+            raise Conflict(f"Mail {inbox_id} is not processed yet")
+        held = [result for result in results if result.outcome is Outcome.HELD]
+        known = [result for result in held if whoever or result.participant_id]
+        if not known and (held or not any(r.outcome in {Outcome.POSTED, Outcome.DUPLICATE} for r in results)):
+            because = f"{kept.outcome}: {kept.reason}"
+            what = "dropped, since it is not held" if whoever else "posted, since nothing tells as whom in which case"
+            raise Refused(f"Mail {inbox_id} cannot be {what} ({because})")
+        return kept, known
+
+    def _contacts(self, kept: Kept, held: Iterable[Result]) -> list[Contact]:
+        """As whom it is posted; a reply address that it came to must still count. Raises Refused."""
+        tokens = {r.handle: r.generation for r in recipients_from_json(kept.recipients) if r.mailbox is Mailbox.REPLY}
+        contacts = []
+        for result in held:
+            contact = cases.contact(result.participant_id or 0)
+            if contact is None or not contact.person.active:
+                raise Refused(f"Mail {kept.id} cannot be posted any more: its sender left the store")
+            person = contact.person
+            if tokens.get(person.handle, person.generation) != person.generation:
+                raise Refused(f"Mail {kept.id} cannot be posted any more: its reply address was revoked")
+            contacts.append(contact)
+        return contacts
+
+    def _posting(self, kept: Kept, found: Understanding, words: Words, contact: Contact) -> Posting:
+        """What is posted, with the marks that it deserves. Raises Refused."""
+        draft = self._understander.draft(found.mail, words, contact)
+        if not draft.body and not draft.files:
+            raise Refused(f"There is nothing new in mail {kept.id} that could be posted")
+        sender = found.sender or kept.mail_from or "unknown sender"
+        own = is_his(sender, contact)
+        return Posting(contact, draft, via="" if own else sender, unverified=own and not found.passed)
+
+    def _post(self, kept: Kept, raw: bytes, found: Understanding, posting: Posting) -> None:
+        person = posting.contact.person
+
+        def note(posted: Posted) -> None:
+            """Runs in the posting's transaction: what somebody else has released meanwhile is not posted again."""
+            result = posted_result(person, posted, found.words)
+            inbox.settle_held(kept.id, replace(result, reason=f"released; {result.reason}"))
+
+        key = mail_key(person, found.mail, posting.draft, raw)
+        try:
+            self._desk.deliver_reply(person.case_id, posting.actor, posting.draft, key=key, also=note)
+        except LeaseLost as error:
+            raise _changed(kept) from error
+        log.info("mail.released", inbox_id=kept.id, case_id=person.case_id)
+
+    def _question(self, found: Understanding, postings: Iterable[Posting]) -> Callable[[], None]:
+        """What asks the participant about the other address. Raises Refused."""
+        for posting in postings:
+            contact = posting.contact
+            if not posting.via or contact.person_id is None:
+                continue
+            if not found.passed:
+                raise Refused(f"{posting.via} cannot be remembered: nothing proves that the mail came from there")
+            return self._asking(contact, contact.person_id, posting.via)
+        raise Refused("There is no other address to remember: the mail came from a known one")
+
+    def _asking(self, contact: Contact, person_id: str, address: str) -> Callable[[], None]:
+        handle = os.urandom(16)
+        link = f"{self._public_url}/confirm/{self._keyring.token(Purpose.LINK, handle)}"
+        store = parties.get_store(contact.store_id)
+        person = contact.person
+        facts = {"address": address, "store": store.name, "link": link}
+        send = self._courier.letter(Letter(Template.CONFIRM_ADDRESS, person.address, person.name, facts=facts))
+
+        def job() -> None:
+            known_addresses.ask(person_id, address, handle, self._now())
+            send()
+
+        return job
+
+
+def _changed(kept: Kept) -> Conflict:
+    return Conflict(f"Mail {kept.id} was changed by somebody else meanwhile; look at it again")

@@ -1,0 +1,120 @@
+"""The way of a mail in the open, and that looking changes nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from store.database import sql
+from tests.cli.installation import CUSTOMER_ADDRESS, MERCHANT_ADDRESS, Installation, OpenedCase, mail
+
+STRANGER = "somebody@else.example.net"
+WORDS = "It arrived, thank you.\n\nOn Mon, 4 May 2026 at 11:30, Blue Kettle wrote:\n> Is it there?\n"
+
+
+@pytest.fixture
+def case(installation: Installation) -> OpenedCase:
+    return installation.open_case()
+
+
+@pytest.fixture
+def file(tmp_path: Path, case: OpenedCase) -> Path:
+    path = tmp_path / "answer.eml"
+    path.write_bytes(mail(CUSTOMER_ADDRESS, case.customer, WORDS))
+    return path
+
+
+def rows(installation: Installation) -> list[object]:
+    """Everything in the database that could change."""
+    with installation.parts():
+        names = [name for (name,) in sql("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        return [(name, sql(f"SELECT count(*) FROM {name}").fetchone()) for name in names if "sqlite" not in name]
+
+
+def test_every_stage_is_told_and_nothing_is_changed(installation: Installation, case: OpenedCase, file: Path) -> None:
+    before = rows(installation)
+    done = installation.casegate("explain", file, "--client", "192.0.2.7", "--helo", "mail.example.org")
+    assert done.status == 0, done.err
+    out = " ".join(done.out.split())
+    for words in (
+        f"envelope {CUSTOMER_ADDRESS}", "client 192.0.2.7", "(reply)", "classify human:", "authenticate none:",
+        "spf=", "dmarc=", "cut announcement: 22 characters are new", f"posted in {case.id} as CUSTOMER",
+        "marked: nothing proves its sender", "the case is OPEN now, AWAITING_MERCHANT then",
+        f"sends message_to_merchant to {MERCHANT_ADDRESS}", "pace: 1 of 20", "posts 1 message(s)",
+        "| It arrived, thank you.",
+    ):  # fmt: skip
+        assert words in out, words
+    assert rows(installation) == before
+
+
+def test_programs_get_every_number(installation: Installation, case: OpenedCase, file: Path) -> None:
+    document = installation.casegate("explain", file, "--json").json()
+    assert document["classify"] == {
+        "kind": "human", "because": "Nothing in it speaks for a machine.", "mayBeAnswered": True,
+    }  # fmt: skip
+    assert document["envelope"]["to"] == [{"address": case.customer, "mailbox": "reply"}]
+    assert document["authenticate"]["verdict"] == "none"
+    assert document["cut"]["new"] == "It arrived, thank you."
+    (decided,) = document["cases"]
+    assert (decided["outcome"], decided["case"], decided["unverified"]) == ("posted", case.id, True)
+    assert decided["pace"] == {
+        "postsThisHour": 1, "postsAllowed": 20, "turnsWithinAMinute": 1, "turnsAllowed": 5,
+    }  # fmt: skip
+    assert decided["posts"] == {"messages": ["It arrived, thank you."], "files": []}
+
+
+def test_what_would_be_held_is_told_with_what_it_would_post(installation: Installation, case: OpenedCase) -> None:
+    raw = mail(STRANGER, case.merchant, "Trust me")
+    done = installation.casegate("explain", "-", "--from", STRANGER, stdin=raw)
+    out = " ".join(done.out.split())
+    assert "held" in out
+    assert "from another address" in out
+    assert "would post 1 message(s) | Trust me" in out
+
+
+def test_a_mail_without_a_reply_address_shows_the_suggestion(installation: Installation, case: OpenedCase) -> None:
+    raw = mail(CUSTOMER_ADDRESS, "cases@cases.example.org", "Hello?")
+    out = installation.casegate("explain", "-", stdin=raw).out
+    assert f"held in {case.id}" in out
+
+
+def test_a_robot_is_told_as_one(installation: Installation, case: OpenedCase) -> None:
+    raw = b"Auto-Submitted: auto-replied\n" + mail(CUSTOMER_ADDRESS, case.customer, "I am away")
+    out = installation.casegate("explain", "-", stdin=raw).out
+    assert "auto_reply: " in out
+    assert "automatic in no case" in out
+
+
+def test_an_address_that_is_not_ours_is_refused_as_at_the_door(installation: Installation, case: OpenedCase) -> None:
+    raw = mail(CUSTOMER_ADDRESS, "someone@elsewhere.example.net", "Hello")
+    assert "name the one that it came to" in installation.casegate("explain", "-", stdin=raw).err
+    done = installation.casegate("explain", "-", "--to", "reply+forged@cases.example.org", stdin=raw)
+    assert done.status == 67
+    assert "no such mailbox" in done.err
+
+
+def test_a_file_that_is_not_there(installation: Installation, case: OpenedCase) -> None:
+    done = installation.casegate("explain", "/nowhere/mail.eml")
+    assert done.status == 66
+    assert "cannot be read" in done.err
+
+
+def test_show_explains_a_kept_mail(installation: Installation, case: OpenedCase) -> None:
+    kept = installation.deliver(case.merchant, STRANGER, "Trust me")
+    with installation.parts() as parts:
+        parts.processor.drain()
+    out = installation.casegate("inbox", "show", kept).out
+    assert "from another address" in out
+    assert "classify      human" in out
+    assert "| Trust me" in out
+
+
+def test_alarms_are_listed_and_cleared(installation: Installation, case: OpenedCase) -> None:
+    from store import alarms
+    from tests.cli.installation import NOW
+
+    with installation.parts() as parts:
+        parts.database.write(lambda: alarms.raise_("loop:case_1", "Two programs talk", NOW))
+    assert "Two programs talk" in installation.casegate("alarm", "list").out
+    assert installation.casegate("alarm", "clear", "loop:case_1").status == 0
+    assert "Two programs talk" not in installation.casegate("alarm", "list").out
+    assert installation.casegate("alarm", "clear", "loop:case_1").status == 66
