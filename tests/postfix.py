@@ -17,8 +17,11 @@ from tests.sink import PATIENCE
 from tests.world import DOMAIN, wait_until
 
 GUIDE = Path(__file__).parent.parent / "docs" / "behind-postfix.md"
-SOCKET, PORT = "/run/casegate/lmtp", "2525"  # as the guide has them
+# As the guide has them: where Casegate listens, and the name of the mail server in front.
+SOCKET, LMTP, SMTP, FRONT = "/run/casegate/lmtp", "127.0.0.1:2524", "[192.0.2.30]:2525", "mx.example.org"
 POSTFIX = shutil.which("postfix") or "/usr/sbin/postfix"
+
+HANDS_OVER_FROM = "127.0.0.2"  # in place of the address that a Postfix on another machine has
 
 # What makes it private: nothing outside the folder, no look-ups, quick tries. Everything else is the guide's.
 MAIN = """
@@ -29,7 +32,9 @@ maillog_file = {folder}/maillog
 maillog_file_prefixes = {folder}
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-myhostname = mx.front.test
+lmtp_bind_address = {address}
+smtp_bind_address = {address}
+myhostname = mx.example.org
 mydestination =
 mynetworks = 192.0.2.0/24
 alias_maps =
@@ -45,6 +50,15 @@ notify_classes =
 # Nothing runs in a chroot, and nothing as often as a real site needs.
 MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
+127.0.0.1:{filtered_port} inet n - n - - smtpd
+  -o cleanup_service_name=guided -o smtpd_milters=inet:127.0.0.1:{filter_port} {guided}
+guided unix n - - - 0 cleanup {guided}
+127.0.0.1:{careless_port} inet n - n - - smtpd
+  -o smtpd_milters=inet:127.0.0.1:{filter_port}
+127.0.0.1:{silent_port} inet n - n - - smtpd
+  -o cleanup_service_name=silent
+silent unix n - - - 0 cleanup
+  -o header_checks=regexp:{folder}/silent
 postlog unix-dgram n - n - 1 postlogd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -84,6 +98,12 @@ def guide(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL)
 
 
+def _block(text: str) -> str:
+    """The one block of plain text in the guide that has this in it."""
+    [block] = [block for block in guide("text") if text in block]
+    return block
+
+
 def free_ports(count: int) -> list[int]:
     """Ports of this machine where nobody listens."""
     with contextlib.ExitStack() as stack:
@@ -94,14 +114,18 @@ def free_ports(count: int) -> list[int]:
 class Postfix:
     """Takes mail at `port`; passes on what is ours to the gateway and everything else to a sink.
 
-    folder: everything is below it; postfix's own user must be able to enter it. transport: "lmtp" or "smtp".
-    verifies: as the guide says, it asks the gateway about a recipient while the sender waits.
-    gateway_port, socket: where it looks for the gateway, by SMTP and by LMTP; sink_port: where for everybody else.
+    folder: everything is below it; postfix's own user must be able to enter it. transport: "lmtp:inet", "lmtp:unix" or
+    "smtp". verifies: as the guide says, it asks the gateway about a recipient while the sender waits.
+
+    gateway_port, lmtp_port, socket: where it looks for the gateway; sink_port: where for everybody else.
+    filtered_port: the same with the guide's lines about a filter, which is asked at filter_port; careless_port: with
+    the filter, without these lines; silent_port: nobody hears whom a mail is from.
     """
 
     def __init__(self, folder: Path, transport: str, *, verifies: bool) -> None:
         self.socket = folder / "lmtp"
-        self.port, self.gateway_port, self.sink_port = free_ports(3)
+        self.port, self.filtered_port, self.careless_port, self.silent_port, *ours = free_ports(8)
+        self.gateway_port, self.lmtp_port, self.sink_port, self.filter_port = ours
         self._folder = folder
         self._log = folder / "maillog"
         self._seen = 0  # characters of the log that belong to the tests before
@@ -109,12 +133,15 @@ class Postfix:
             (folder / name).mkdir()
             (folder / name).chmod(0o755)  # a gateway in this process keeps new files to itself
         shutil.chown(folder / "data", "postfix")
-        [route] = [text for text in guide("text") if f"  {transport}:" in text]
+        main, filtered = (block.replace("/etc/postfix", str(folder)) for block in guide("ini"))
         files = {
-            "main.cf": MAIN.format(folder=folder) + guide("ini")[0].replace("/etc/postfix", str(folder)),
-            "master.cf": MASTER.format(port=self.port),
-            "transport": route.replace(SOCKET, str(self.socket)).replace(PORT, str(self.gateway_port))
-            + f"* smtp:[127.0.0.1]:{self.sink_port}\n",
+            "main.cf": MAIN.format(folder=folder, address=HANDS_OVER_FROM) + main,
+            "master.cf": MASTER.format(
+                **vars(self), folder=folder, guided=" ".join(f"-o {{ {line} }}" for line in filtered.splitlines())
+            ),
+            "transport": self._route(transport) + f"* smtp:[127.0.0.1]:{self.sink_port}\n",
+            "header_checks": _block("IGNORE"),
+            "silent": "/^Received:.*\\(Postfix\\)/ IGNORE\n",
         }
         if not verifies:
             files["main.cf"] = files["main.cf"].replace(", reject_unverified_recipient", "")
@@ -124,6 +151,11 @@ class Postfix:
         command = ["sh", "-c", UNTIL_WE_END, POSTFIX, str(folder)]
         self._shell = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, umask=0o022)
         wait_until(self._greets)
+
+    def _route(self, transport: str) -> str:
+        route = _block(f"  {transport}:").replace(SOCKET, str(self.socket))
+        route = route.replace(LMTP, f"127.0.0.1:{self.lmtp_port}")
+        return route.replace(SMTP, f"[127.0.0.1]:{self.gateway_port}")
 
     def _greets(self) -> bool:
         log = self._log.read_text() if self._log.exists() else ""

@@ -3,18 +3,16 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
+from gateway.cli.findings import Finding, all_failed, failed, ok, tell, warning
 from gateway.cli.installation import ConfigFile, settings, utc_now
-from gateway.cli.output import line
-from gateway.errors import CasegateError, Invalid
+from gateway.errors import Invalid
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -33,75 +31,33 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 )  # fmt: skip
 
 
-class Verdict(StrEnum):
-    """What a line says."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found, and what to do when it is not ok."""
-
-    verdict: Verdict
-    text: str
-
-
-def ok(text: str) -> Finding:
-    """As it should be."""
-    return Finding(Verdict.OK, text)
-
-
-def warning(text: str) -> Finding:
-    """It works, but not for long or not for everybody."""
-    return Finding(Verdict.WARNING, text)
-
-
-def failed(text: str) -> Finding:
-    """It does not work."""
-    return Finding(Verdict.FAILED, text)
-
-
 @commands.command()
-def check(config: ConfigFile = None) -> None:
+def check(
+    front: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Also send a forged mail through the mail server before us.")
+    ] = "",
+    front_from: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Its sender; by default none, From is postmaster.")
+    ] = "",
+    front_wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long it may take to come in.")] = 60,
+    config: ConfigFile = None,
+) -> None:
     """Check all that mail needs; show the DNS records.
 
-    The gateway may run meanwhile. Exit status 1: something does not work.
+    The gateway may run meanwhile, and must with --front. Exit status 1: something does not work.
     """
     try:
         loaded = settings(config)
     except Invalid as error:
-        _tell("config", _all_failed(error))
+        tell("config", all_failed(error))
         raise typer.Exit(1) from error
-    bad = sum([_tell(name, _found(look, loaded)) for name, look in CHECKS.items()])
+    bad = sum([tell(name, look(loaded)) for name, look in CHECKS.items()])
+    if front:
+        from gateway.cli.front import check_front
+
+        bad += tell("front", check_front(loaded, front, sender=front_from, patience=front_wait))
     typer.echo("\n" + dns_records(loaded))
     raise typer.Exit(1 if bad else 0)
-
-
-def _tell(name: str, findings: Iterator[Finding]) -> int:
-    """Print findings. Returns how many have failed."""
-    bad = 0
-    for finding in findings:
-        typer.echo(f"{finding.verdict:<8} {name:<10} {line(finding.text)}")
-        bad += finding.verdict is Verdict.FAILED
-    return bad
-
-
-def _found(look: "Callable[[Config], Iterator[Finding]]", config: "Config") -> Iterator[Finding]:
-    try:
-        yield from look(config)
-    except Invalid as error:
-        yield from _all_failed(error)
-    except CasegateError as error:
-        yield failed(error.text)
-    except Exception as error:  # noqa: BLE001 - outermost boundary: what breaks one check must not hide the others
-        yield failed(f"{type(error).__name__}: {error}")
-
-
-def _all_failed(error: Invalid) -> Iterator[Finding]:
-    return (failed(f"{problem.field}: {problem.text}".removeprefix(": ")) for problem in error.problems)
 
 
 def check_config(config: "Config") -> Iterator[Finding]:
@@ -251,6 +207,40 @@ def check_relays(config: "Config") -> Iterator[Finding]:
             yield failed(f"{answer}: see relay.{place}.url in the settings, and the relay's own log")
 
 
+def check_doors(config: "Config") -> Iterator[Finding]:
+    """The ways in that are on, and whether mail can come by them."""
+    from gateway.web.providers.public_keys import p256_key
+
+    yield ok("mail comes in by " + ", ".join(_ways_in(config)))
+    providers = config.providers
+    if providers.sendgrid_public_key:
+        try:
+            p256_key(providers.sendgrid_public_key)
+        except ValueError as error:
+            yield failed(f"providers.sendgrid_public_key: {error}; write the text that SendGrid shows for the policy")
+    if (providers.sendgrid_secret or providers.postmark_secret) and not config.http.proxy_from:
+        yield failed(
+            "http.proxy_from is empty, and a secret in a path counts over TLS only: name the proxy that speaks TLS"
+        )
+
+
+def _ways_in(config: "Config") -> Iterator[str]:
+    smtp, providers = config.smtp, config.providers
+    yield f"SMTP at {smtp.listen}"
+    if smtp.lmtp_listen:
+        yield f"LMTP at {smtp.lmtp_listen}"
+    if providers.mailgun_signing_key:
+        yield "Mailgun"
+    if providers.sendgrid_public_key:
+        yield "SendGrid, signed"
+    if providers.sendgrid_secret:
+        yield "SendGrid, by a secret path"
+    if providers.postmark_secret:
+        yield "Postmark"
+    if providers.ses_topic_arn:
+        yield "Amazon SES"
+
+
 def check_templates(config: "Config") -> Iterator[Finding]:
     """Every mail, rendered with sample data."""
     from gateway.rendering import Renderer
@@ -265,6 +255,7 @@ CHECKS: "dict[str, Callable[[Config], Iterator[Finding]]]" = {
     "config": check_config,
     "disk": check_disk,
     "database": check_database,
+    "doors": check_doors,
     "mail": check_mail,
     "keys": check_keys,
     "queue": check_queue,

@@ -88,6 +88,8 @@ def _welcome(config: "Config", listening: "Listening") -> None:
     if listening.smtp is not None:
         host, port = listening.smtp
         lines.append(f"  mail   {host}:{port}, for mail to {config.mail.reply_domain}")
+    if listening.lmtp is not None:
+        lines.append(f"  LMTP   {listening.lmtp}, for a mail server that hands mail over")
     if listening.http is not None:
         host, port = listening.http
         lines.append(f"  HTTP   http://{host}:{port}, the API is described at /docs")

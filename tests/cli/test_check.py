@@ -25,8 +25,8 @@ def test_before_the_first_run_nothing_is_made(installation: Installation, mailbo
     done = installation.casegate("check")
     assert done.status == 0
     assert verdicts(done) == {
-        "config": {"ok"}, "disk": {"ok"}, "database": {"warning"}, "keys": {"ok"}, "queue": {"ok"}, "relay": {"ok"},
-        "templates": {"ok"},
+        "config": {"ok"}, "disk": {"ok"}, "database": {"warning"}, "doors": {"ok"}, "keys": {"ok"}, "queue": {"ok"},
+        "relay": {"ok"}, "templates": {"ok"},
     }  # fmt: skip
     assert not installation.config.gateway.data_dir.exists()
 
@@ -122,6 +122,47 @@ def test_settings_that_do_not_go_together(
     done = installation.casegate("check")
     assert verdict in verdicts(done)["config"]
     assert done.status == (1 if verdict == "FAILED" else 0)
+
+
+PUBLIC_KEY = (  # the point G of P-256
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84z"
+    "V2sxXs7LtkBoN79R9Q=="
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "verdicts_of_doors", "said"),
+    [
+        ("", {"ok"}, "mail comes in by SMTP at 127.0.0.1:0\n"),
+        ('mailgun_signing_key = "key"', {"ok"}, "SMTP at 127.0.0.1:0, Mailgun\n"),
+        ('ses_topic_arn = "arn:aws:sns:eu-west-1:123456789012:mail"', {"ok"}, "SMTP at 127.0.0.1:0, Amazon SES\n"),
+        (f'sendgrid_public_key = "{PUBLIC_KEY}"', {"ok"}, "SendGrid, signed\n"),
+        (f'sendgrid_public_key = "{PUBLIC_KEY[:-4]}"', {"ok", "FAILED"}, "providers.sendgrid_public_key: is not"),
+        (
+            'postmark_secret = "abcdefghijklmnopqrstuvwxyz"\npostmark_networks = ["192.0.2.0/24"]',
+            {"ok", "FAILED"},
+            "http.proxy_from is empty",
+        ),
+    ],
+)
+def test_ways_in(
+    installation: Installation, mailbox: Mailbox, settings: str, verdicts_of_doors: set[str], said: str
+) -> None:
+    installation.file.write_text(f"{installation.file.read_text()}[providers]\n{settings}\n")
+    done = installation.casegate("check")
+    assert verdicts(done)["doors"] == verdicts_of_doors
+    assert said in done.out
+    assert done.status == ("FAILED" in verdicts_of_doors)
+
+
+def test_a_secret_path_behind_a_tls_proxy_and_lmtp_are_ways_in(installation: Installation, mailbox: Mailbox) -> None:
+    text = installation.file.read_text().replace("[http]", '[http]\nproxy_from = ["127.0.0.1"]')
+    text = text.replace("[smtp]", '[smtp]\nlmtp_listen = "127.0.0.1:2524"')
+    secret = 'sendgrid_secret = "abcdefghijklmnopqrstuvwxyz"\nsendgrid_networks = ["192.0.2.0/24"]'
+    installation.file.write_text(f"{text}[providers]\n{secret}\n")
+    done = installation.casegate("check")
+    assert "SMTP at 127.0.0.1:0, LMTP at 127.0.0.1:2524, SendGrid, by a secret path\n" in done.out
+    assert verdicts(done)["doors"] == {"ok"}
 
 
 def test_below_the_free_space_floor_it_fails(installation: Installation, mailbox: Mailbox) -> None:

@@ -80,6 +80,8 @@ def test_run_takes_mail_by_smtp_and_pipe_is_administered_meanwhile_and_ends_well
 
 
 def test_on_a_terminal_it_says_where_it_listens_and_what_to_do_next(installation: Installation, tmp_path: Path) -> None:
+    socket = tmp_path / "lmtp"
+    installation.file.write_text(installation.file.read_text().replace("[smtp]", f'[smtp]\nlmtp_listen = "{socket}"'))
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "gateway", "run", "--config", str(installation.file)]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.DEVNULL)
@@ -96,6 +98,7 @@ def test_on_a_terminal_it_says_where_it_listens_and_what_to_do_next(installation
         os.close(theirs)
     assert "Casegate is running." in told
     assert "127.0.0.1:" in told
+    assert f"LMTP   {socket}, for a mail server" in told
     assert "casegate store add" in told
 
 
