@@ -127,6 +127,10 @@ def _fact(name: str, text: str, *more: str) -> Iterator[str]:
     yield from (f"{'':<13}   {line(one)}" for one in more)
 
 
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def _envelope(document: dict[str, Any]) -> Iterator[str]:
     envelope, parsed = document["envelope"], document["parse"]
     came = f"{envelope['from'] or '<>'}, {envelope['bytes']:,} bytes, client {envelope['client'] or 'unknown'}"
@@ -144,8 +148,9 @@ def _envelope(document: dict[str, Any]) -> Iterator[str]:
 
 def _understanding(document: dict[str, Any]) -> Iterator[str]:
     verdict, known = document["classify"], document["authenticate"]
-    no_answer = () if verdict["mayBeAnswered"] else ("gets no automatic answer",)
-    yield from _fact("classify", f"{verdict['kind']}: {verdict['because']}", *no_answer)
+    signs = [f"{sign['weight']} for {sign['for']}: {sign['because']}" for sign in verdict["signs"]]
+    signs += [] if verdict["mayBeAnswered"] else ["gets no automatic answer"]
+    yield from _fact("classify", f"{verdict['kind']}: {verdict['because']}", *signs)
     if known:
         checks = [f"{one['method']}={one['result']}: {one['because']}" for one in known["checks"]]
         yield from _fact("authenticate", f"{known['verdict']}: {known['because']}", *checks)
@@ -189,6 +194,6 @@ def _case(decided: dict[str, Any]) -> Iterator[str]:
     if draft:
         verb = "posts" if "posts" in decided else "would post"
         files = f" and {', '.join(draft['files'])}" if draft["files"] else ""
-        yield from _fact(verb, f"{len(draft['messages'])} message(s){files}")
+        yield from _fact(verb, f"{_count(len(draft['messages']), 'message')}{files}")
         for text in draft["messages"]:
             yield from (f"{'':<13} | {line(one)}" for one in text.splitlines())

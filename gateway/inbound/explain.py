@@ -50,6 +50,10 @@ class Explainer:
                 "kind": found.verdict.kind.value,
                 "because": found.verdict.because,
                 "mayBeAnswered": found.verdict.may_answer,
+                "signs": [
+                    {"for": sign.kind.value, "weight": sign.weight, "because": sign.clause}
+                    for sign in found.verdict.evidence()
+                ],
             },
             "authenticate": _authentication(found),
             "cut": _cut(found),

@@ -55,11 +55,21 @@ class Verdict:
     """kind, and one sentence for the operator that names the deciding evidence.
 
     may_answer: False when no automatic mail may be sent to its author (RFC 3834 §2, X-Auto-Response-Suppress).
+    signs: all evidence that was found, as name in `SIGNALS` and what fills its clause.
     """
 
     kind: Kind
     because: str
     may_answer: bool = True
+    signs: tuple[tuple[str, str], ...] = ()
+
+    def evidence(self) -> tuple["Signal", ...]:
+        """The signs, each with its weight and its words."""
+        return tuple(
+            Signal(sign.kind, sign.weight, sign.clause.format(detail[:80]))
+            for name, detail in self.signs
+            if (sign := SIGNALS[name])
+        )
 
 
 class Signal(NamedTuple):
@@ -215,7 +225,7 @@ def classify(
     found.extend(_texts(words, found))
     kind, because = _decide(found)
     may_answer = kind is Kind.HUMAN and bool(mail.from_) and _UNANSWERED.isdisjoint(name for name, _ in found)
-    return Verdict(kind, because, may_answer)
+    return Verdict(kind, because, may_answer, tuple(found))
 
 
 def _decide(found: list[_Found]) -> tuple[Kind, str]:
