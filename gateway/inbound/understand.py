@@ -201,7 +201,7 @@ class Understander:
         wait = WAIT_FOR_CUSTOMERS if set(roles) <= {Role.CUSTOMER} else WAIT_FOR_OTHERS
         if found.verdict is Verdict.TEMPERROR and patient and self._now() - kept.kept_at < wait:
             raise Later(found.because)
-        return found.settled(passed_before=passed_before)
+        return found.settled()
 
     # The words and the files
 

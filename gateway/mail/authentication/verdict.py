@@ -104,11 +104,15 @@ class Authentication:
             signed_recipients=frozenset(known.get("signed_recipients", ())),
         )
 
-    def settled(self, *, passed_before: bool) -> "Authentication":
-        """What a temperror comes to when waiting for the DNS has lasted long enough."""
+    def settled(self) -> "Authentication":
+        """What a temperror comes to when waiting for the DNS has lasted long enough: none, as HARDENING rule 4 has it.
+
+        Also for an address that passed before: that its mail does not pass now is not known.
+        """
         if self.verdict is not Verdict.TEMPERROR:
             return self
-        return _nothing_speaks(self, passed_before, "The DNS did not answer for too long.")
+        because = "The DNS did not answer for too long, so nothing speaks for or against the sender."
+        return replace(self, verdict=Verdict.NONE, because=because)
 
 
 def authenticate(
