@@ -77,7 +77,7 @@ def test_errors_are_those_of_the_function(workshop: Workshop) -> None:
 
 
 def test_who_takes_too_much_time_is_killed_and_the_next_is_served(workshop: Workshop) -> None:
-    with pytest.raises(Killed, match="CPU|too long"):  # on a busy machine the wall clock is first
+    with pytest.raises(Killed, match=r"CPU|too long"):  # on a busy machine the wall clock is first
         workshop.run(pow, 3, 10**9)  # one call of C code that no thread could interrupt
     assert workshop.run(math.sqrt, 9.0) == 3.0
 
