@@ -31,6 +31,7 @@ EXIT_STATUS: Mapping[type[errors.CasegateError], int] = MappingProxyType(
         errors.KeyNotLoaded: os.EX_TEMPFAIL,
         errors.Contended: os.EX_TEMPFAIL,
         errors.Overloaded: os.EX_TEMPFAIL,
+        errors.RateLimited: os.EX_TEMPFAIL,
         errors.StillAsking: os.EX_TEMPFAIL,
         errors.RelayUnavailable: os.EX_TEMPFAIL,
     }

@@ -22,6 +22,7 @@ from gateway.inbound.answer import Answers
 from gateway.inbound.authenticate import Authenticator
 from gateway.inbound.explain import Explainer
 from gateway.inbound.keep import Intake, Rush
+from gateway.inbound.limits import RateLimits
 from gateway.inbound.process import Processor
 from gateway.inbound.read import Reader
 from gateway.inbound.release import Releases
@@ -145,7 +146,9 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         known_key_ids=secrets.known_key_ids,
     )
     rush = Rush(time.monotonic)
-    intake = Intake(admission, database, files, now=now, rush=rush, wake=lambda: jobs.wake_inbox())
+    intake = Intake(
+        admission, RateLimits(config.smtp, now), database, files, now=now, rush=rush, wake=lambda: jobs.wake_inbox()
+    )
 
     def make_way() -> None:
         """Before each mail that is processed: mail that comes in goes first, mail that goes out has its turn."""

@@ -198,6 +198,20 @@ class SmtpSection(Section):
         256 * 1024 * 1024, ge=65_536, description="Bytes of mail that come in at the same time; more is answered 452."
     )
     max_recipients: int = Field(50, ge=1, description="Recipients of one mail; more are answered 452.")
+    max_mails_per_token: int = Field(
+        60, ge=0, description="Mails an hour to one reply or bounce address; more are answered 450. 0: any number."
+    )
+    max_bytes_per_token: int = Field(
+        200 * 1024 * 1024,
+        ge=0,
+        description="Bytes of mail a day to one reply or bounce address; more are answered 450. 0: any number.",
+    )
+    max_mails_per_client: int = Field(
+        3_000,
+        ge=0,
+        description="Mails an hour from one address, or one /64 of IPv6; more are answered 450. 0: any number. LMTP, "
+        "trusted_relays and this machine are not counted.",
+    )
     max_commands: int = Field(1_000, ge=20, description="Commands of one session without a delivered mail.")
     idle_timeout: int = Field(300, ge=1, description="Seconds of silence after which a session ends (421).")
     data_timeout: int = Field(600, ge=1, description="Seconds that one mail may take to come in (421).")
@@ -208,6 +222,8 @@ class SmtpSection(Section):
     def _check_room(self) -> "SmtpSection":
         if self.max_in_flight < self.max_size:
             raise ValueError("max_in_flight must be at least max_size, or the largest mails never come in")
+        if 0 < self.max_bytes_per_token < self.max_size:
+            raise ValueError("max_bytes_per_token must be at least max_size, or the largest mails never come in")
         return self
 
     @model_validator(mode="after")

@@ -121,7 +121,7 @@ class _EveryMail:
     def begin(self) -> None:
         """Always."""
 
-    def admit(self, address: str) -> admit.Recipient:
+    def admit(self, address: str, network: str) -> admit.Recipient:
         """Anybody. Which of the gateway's own mailboxes it is means nothing here."""
         return admit.Recipient(address, admit.Mailbox.FROM)
 

@@ -118,6 +118,18 @@ class Overloaded(Later):
     """More work at once than the limits allow."""
 
 
+class RateLimited(Later):
+    """More mail than one address or one network may bring in an hour or a day (HARDENING rule 19).
+
+    over: whom it is about, handles of tokens (hex) and networks. retry_after: seconds until their count begins anew.
+    """
+
+    def __init__(self, text: str, *, over: frozenset[str] = frozenset(), retry_after: int = 3_600) -> None:
+        super().__init__(text)
+        self.over = over
+        self.retry_after = retry_after
+
+
 class StillAsking(Later):
     """The DNS has not answered yet what tells whether a sender is genuine. Nothing is wrong with his mail."""
 

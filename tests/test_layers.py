@@ -28,10 +28,25 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.outbound.compose", "gateway.dns"),
     ("gateway.courier",),
     ("gateway.desk", "gateway.reviews"),
-    ("gateway.inbound.admit", "gateway.inbound.proxy"),  # the stages of the way in, in their order
-    ("gateway.inbound.keep", "gateway.inbound.read", "gateway.inbound.authenticate", "gateway.inbound.recognise"),
+    (  # the way in, in the order of its stages
+        "gateway.inbound.admit",
+        "gateway.inbound.limits",
+        "gateway.inbound.occupancy",
+        "gateway.inbound.proxy",
+        "gateway.inbound.replies",
+    ),
+    (
+        "gateway.inbound.authenticate",
+        "gateway.inbound.data",
+        "gateway.inbound.keep",
+        "gateway.inbound.read",
+        "gateway.inbound.recognise",
+    ),
     ("gateway.inbound.understand",),
     ("gateway.inbound.answer",),
+    ("gateway.inbound.connection",),
+    ("gateway.inbound.session",),
+    ("gateway.inbound.lmtp",),
     ("gateway.inbound.process", "gateway.inbound.server", "gateway.outbound.dispatch", "gateway.web"),
     ("gateway.inbound.release", "gateway.inbound.explain"),
     ("tasks",),
@@ -49,7 +64,7 @@ STORE_MAY_KNOW = ("gateway.cases", "gateway.errors")
 # Third-party packages, and the only places that may import them.
 HOMES: dict[str, tuple[str, ...]] = {
     # the way in
-    "aiosmtpd": ("gateway.inbound.server",),
+    "aiosmtpd": ("gateway.inbound.connection",),
     "dkim": ("gateway.mail.authentication",),
     "filetype": ("gateway.mail.file_types",),
     "mailparser": ("gateway.mail.parse",),

@@ -29,9 +29,18 @@ class Recipient:
     handle: bytes | None = None
     generation: int = 0
 
+    @property
+    def token(self) -> str:
+        """The handle in hex, "" without."""
+        return "" if self.handle is None else self.handle.hex()
+
 
 class Admission:
-    """Who may write to us. `closed` is set while nothing can be kept: by whoever watches the disk and the database."""
+    """Who may write to us. `closed` is set while nothing can be kept: by whoever watches the disk and the database.
+
+    Recipients since the start, by their answer: accepted; unknown, which are no address of ours; forged, whose token
+    is broken or not signed by us; braked, which were accepted and then had too much mail (counted by `Intake`).
+    """
 
     def __init__(
         self, keyring: signing.Keyring, *, reply_domain: str, from_address: str, known_key_ids: AbstractSet[int]
@@ -41,6 +50,10 @@ class Admission:
         self._from_address = from_address.lower()
         self._known_key_ids = known_key_ids
         self.closed: StorageFull | StoreUnavailable | None = None
+        self.accepted = 0
+        self.unknown = 0
+        self.forged = 0
+        self.braked = 0
 
     def begin(self) -> None:
         """Called at MAIL. Raises StorageFull or StoreUnavailable while nothing can be kept."""
@@ -52,12 +65,18 @@ class Admission:
 
         Raises UnknownRecipient (550 5.1.1), RelayingDenied (550 5.7.1) or KeyNotLoaded (451).
         """
+        recipient = self._recipient(address)
+        self.accepted += 1
+        return recipient
+
+    def _recipient(self, address: str) -> Recipient:
         local, at, domain = address.rpartition("@")
         if not at:  # RFC 5321 §4.5.1: `RCPT TO:<Postmaster>` needs no domain.
             local, domain = domain, self._domain
         if address.lower() == self._from_address:
             return Recipient(address, Mailbox.FROM)
         if domain.lower() != self._domain:
+            self.unknown += 1
             raise RelayingDenied(f"We take mail for {self._domain} only")
         name, plus, token = local.partition("+")
         name = name.lower()
@@ -67,6 +86,7 @@ class Admission:
             return self._signed(address, Mailbox.BOUNCE, signing.Purpose.BOUNCE, token)
         if local.lower() in _POSTMASTERS:
             return Recipient(address, Mailbox.POSTMASTER)
+        self.unknown += 1
         raise UnknownRecipient(_NO_SUCH_MAILBOX)
 
     def _signed(self, address: str, mailbox: Mailbox, purpose: signing.Purpose, text: str) -> Recipient:
@@ -76,7 +96,9 @@ class Admission:
             # HARDENING rule 1: a key that we used and that is missing now is our fault, never a bounce.
             if error.key_id in self._known_key_ids:
                 raise KeyNotLoaded("This mailbox cannot be checked at the moment; please try again later") from error
+            self.forged += 1
             raise UnknownRecipient(_NO_SUCH_MAILBOX) from error
         except signing.Forged as error:
+            self.forged += 1
             raise UnknownRecipient(_NO_SUCH_MAILBOX) from error
         return Recipient(address, mailbox, token.handle, token.generation)

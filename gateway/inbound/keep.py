@@ -11,11 +11,12 @@ from datetime import datetime
 import structlog
 
 from gateway.cases.model import Key
-from gateway.errors import Conflict, StoreUnavailable
+from gateway.errors import Conflict, RateLimited, StoreUnavailable
 from gateway.inbound.admit import Admission, Mailbox, Recipient
+from gateway.inbound.limits import RateLimits
 from store import idempotency, inbox
 from store.database import Database
-from store.files import Files
+from store.files import Files, Room
 
 INLINE_BYTES = 64 * 1024  # larger mails stand in a file of their own: a row that large slows every scan of the table
 
@@ -27,13 +28,17 @@ log = structlog.get_logger("keep")
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A mail as it came: mail_from is "" for the null sender, client the peer's IP address, data the raw bytes."""
+    """A mail as it came: mail_from is "" for the null sender, client the peer's IP address, data the raw bytes.
+
+    network: what its client is counted under, "" where he is not (`occupancy.counted_as`).
+    """
 
     mail_from: str
     recipients: tuple[Recipient, ...]
     data: bytes
     client: str = ""
     helo: str = ""
+    network: str = ""
 
 
 class Rush:
@@ -67,6 +72,7 @@ class Intake:
     def __init__(
         self,
         admission: Admission,
+        limits: RateLimits,
         database: Database,
         files: Files,
         *,
@@ -75,15 +81,26 @@ class Intake:
         wake: Callable[[], None],
     ) -> None:
         self.begin = admission.begin
-        self.admit = admission.admit
+        self._admission = admission
+        self._limits = limits
         self._database = database
         self._files = files
         self._now = now
         self._rush = rush
         self._wake = wake
 
+    def admit(self, address: str, network: str = "") -> Recipient:
+        """`Admission.admit`, and whether this recipient or network had too much mail. Raises RateLimited (450) too."""
+        recipient = self._admission.admit(address)
+        try:
+            self._limits.check(recipient.token, network)
+        except RateLimited:
+            self._admission.braked += 1
+            raise
+        return recipient
+
     async def keep(self, envelope: Envelope, *, key: Key | None = None) -> str:
-        """Make a mail durable. Returns the text after `250 2.0.0`. Raises StoreUnavailable: nothing is kept.
+        """Make a mail durable. Returns the text after `250 2.0.0`. Raises StoreUnavailable or RateLimited: it is not.
 
         Sessions that end together share one commit, and so one sync.
         key: remembered with the mail, in one transaction. Raises Conflict when a mail was kept under it before.
@@ -93,7 +110,15 @@ class Intake:
             await asyncio.to_thread(self._refuse_repeated, key)  # before a file is written for nothing
         if len(envelope.data) > INLINE_BYTES:
             raw_file = await asyncio.to_thread(self._write_file, envelope.data)
-        inbox_id = await self._database.write_async(lambda: self._insert(envelope, raw_file, key), then=self._wake)
+        try:
+            inbox_id = await self._database.write_async(lambda: self._insert(envelope, raw_file, key), then=self._wake)
+        except (Conflict, RateLimited) as error:
+            if raw_file:
+                await asyncio.to_thread(self._remove_file, raw_file)
+            if isinstance(error, RateLimited):
+                self._admission.braked += 1
+                self._limits.remember(error)
+            raise
         self._rush.note()
         log.info("mail.kept", inbox_id=inbox_id, size=len(envelope.data), client=envelope.client)
         return f"kept as {inbox_id}"
@@ -101,7 +126,12 @@ class Intake:
     def keep_now(self, envelope: Envelope) -> int:
         """`keep` for a caller without an event loop (a pipe). Returns the inbox id."""
         raw_file = self._write_file(envelope.data) if len(envelope.data) > INLINE_BYTES else ""
-        return self._database.write(lambda: self._insert(envelope, raw_file), then=self._wake)
+        try:
+            return self._database.write(lambda: self._insert(envelope, raw_file), then=self._wake)
+        except RateLimited:
+            if raw_file:
+                self._remove_file(raw_file)
+            raise
 
     def _write_file(self, data: bytes) -> str:
         try:
@@ -109,6 +139,10 @@ class Intake:
         except OSError as error:
             log.error("mail.not_kept", error=str(error))
             raise StoreUnavailable("The mail could not be stored; please try again later") from error
+
+    def _remove_file(self, name: str) -> None:
+        """Take back what no row will name: our own job said no. (After any other error the row may stand.)"""
+        self._files.remove(Room.RAW, name[:2], name)
 
     def _refuse_repeated(self, key: Key) -> None:
         if idempotency.find(key, self._now()) is not None:
@@ -120,7 +154,8 @@ class Intake:
         if key is not None:
             self._refuse_repeated(key)
             idempotency.remember(key, "kept", now)
-        lane = next((r.handle.hex() for r in envelope.recipients if r.handle is not None), "")
+        tokens = dict.fromkeys(recipient.token for recipient in envelope.recipients if recipient.handle is not None)
+        self._limits.count(tokens, envelope.network, len(envelope.data))
         return inbox.insert(
             now=now,
             mail_from=envelope.mail_from,
@@ -129,7 +164,7 @@ class Intake:
             helo=envelope.helo,
             size=len(envelope.data),
             sha256=hashlib.sha256(envelope.data).hexdigest(),
-            lane=lane,
+            lane=next(iter(tokens), ""),
             raw=None if raw_file else envelope.data,
             raw_file=raw_file,
         )
@@ -141,8 +176,7 @@ def recipients_to_json(recipients: Iterable[Recipient]) -> str:
 
 
 def _as_json(recipient: Recipient) -> list[str | int]:
-    handle = recipient.handle.hex() if recipient.handle is not None else ""
-    return [recipient.address, recipient.mailbox, handle, recipient.generation]
+    return [recipient.address, recipient.mailbox, recipient.token, recipient.generation]
 
 
 def recipients_from_json(text: str) -> tuple[Recipient, ...]:

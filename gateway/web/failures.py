@@ -34,6 +34,7 @@ STATUS: dict[type[errors.CasegateError], int] = {
     errors.KeyNotLoaded: 503,
     errors.Contended: 503,
     errors.Overloaded: 503,
+    errors.RateLimited: 503,  # not 429: of mail's providers some take that for final, and none takes 503 so
     errors.StillAsking: 503,
     errors.RelayUnavailable: 503,
 }

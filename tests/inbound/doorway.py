@@ -11,7 +11,9 @@ from gateway.config import SmtpSection
 from gateway.errors import RelayingDenied, UnknownRecipient
 from gateway.inbound.admit import Mailbox, Recipient
 from gateway.inbound.keep import Envelope
-from gateway.inbound.server import Session, SmtpServer
+from gateway.inbound.occupancy import Occupancy
+from gateway.inbound.server import SmtpServer
+from gateway.inbound.session import Session
 
 MAIL = b"Subject: Where is my parcel?\r\n\r\nIt was due on Monday.\r\n"
 
@@ -32,7 +34,7 @@ class OpenDoor:
             error, self.at_mail = self.at_mail, None
             raise error
 
-    def admit(self, address: str) -> Recipient:
+    def admit(self, address: str, network: str) -> Recipient:
         if address.startswith("nobody@"):
             raise UnknownRecipient("There is no such mailbox here")
         if address.startswith("crash@"):
@@ -144,10 +146,11 @@ class Wire(asyncio.Transport):
 
 
 @contextlib.asynccontextmanager
-async def wired() -> AsyncIterator[tuple[Session, Wire, OpenDoor]]:
-    """A session without a socket: what it is given comes in exactly these blocks."""
+async def wired(**limits: Any) -> AsyncIterator[tuple[Session, Wire, OpenDoor]]:
+    """A session without a socket: what it is given comes in exactly these blocks. limits: as in `Doorway.opens`."""
     door, wire = OpenDoor(), Wire()
-    session = Session(SmtpServer(door, SmtpSection(), hostname="mx.example.org"))
+    settings = SmtpSection().model_copy(update=limits)
+    session = Session(door, settings, Occupancy(settings), hostname="mx.example.org")
     session.connection_made(wire)
     yield session, wire, door
     session.connection_lost(None)

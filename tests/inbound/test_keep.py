@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config import SmtpSection
 from gateway.errors import StoreUnavailable
 from gateway.inbound.admit import Admission, Mailbox, Recipient
 from gateway.inbound.keep import INLINE_BYTES, RUSH_RATE, RUSH_WINDOW, Envelope, Intake, Rush, recipients_from_json
+from gateway.inbound.limits import RateLimits
 from gateway.signing import Keyring
 from store import inbox, migrations
 from store.database import Database, sql
@@ -40,8 +42,9 @@ class House:
             Keyring({1: b"s" * 32}, 1), reply_domain="cases.example.org", from_address="", known_key_ids=frozenset({1})
         )
         self.intake = Intake(
-            admission, self.database, self.files, now=lambda: NOW, rush=Rush(lambda: 0.0), wake=self._wake
-        )
+            admission, RateLimits(SmtpSection(), lambda: NOW), self.database, self.files,
+            now=lambda: NOW, rush=Rush(lambda: 0.0), wake=self._wake,
+        )  # fmt: skip
 
     def _wake(self) -> None:
         self.woken.append(len(self.rows()))

@@ -115,8 +115,8 @@ async def test_the_client_is_whom_the_proxy_names(doorway: Doorway, header: byte
     assert await peer.sends_mail() == "250 2.0.0 kept as 1"
     assert doorway.door.kept[0].client == ("127.0.0.1" if client is None else client)
     assert (await peer.says("QUIT")).startswith("221 ")
-    await until(lambda: not smtp._sessions)
-    assert not smtp._by_network
+    await until(lambda: not smtp.occupancy.sessions)
+    assert not smtp.occupancy._by_network
 
 
 async def test_a_header_may_come_in_pieces_and_with_what_follows(doorway: Doorway) -> None:
@@ -141,7 +141,7 @@ async def test_a_listed_peer_without_a_good_header_is_sent_away(doorway: Doorway
     peer.writer.write(said + b"MAIL FROM:<>\r\n")
     assert (await peer.hears()).startswith("421 4.3.5 A PROXY header is expected here")
     assert await peer.is_at_the_end()
-    await until(lambda: not smtp._sessions)
+    await until(lambda: not smtp.occupancy.sessions)
 
 
 async def test_a_listed_peer_that_says_nothing_is_sent_away(doorway: Doorway) -> None:
@@ -157,7 +157,7 @@ async def test_a_proxy_that_looks_whether_we_are_there(doorway: Doorway) -> None
     smtp = await opens(doorway)
     peer = await doorway.connects()
     peer.writer.close()
-    await until(lambda: not smtp._sessions)
+    await until(lambda: not smtp.occupancy.sessions)
 
 
 @pytest.mark.parametrize("networks", [(), (ip_network("192.0.2.0/24"), ip_network("::/0"))])

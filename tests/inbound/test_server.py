@@ -11,8 +11,11 @@ import pytest
 from gateway.config import SmtpSection
 from gateway.errors import CasegateError, Later, Overloaded, Refused, StorageFull
 from gateway.inbound.admit import Mailbox, Recipient
+from gateway.inbound.data import LINE_BYTES
 from gateway.inbound.keep import Envelope
-from gateway.inbound.server import ANSWERS, LINE_BYTES, Session, SmtpServer
+from gateway.inbound.occupancy import Guest, Occupancy
+from gateway.inbound.replies import ANSWERS
+from gateway.inbound.session import Session
 from tests.inbound.doorway import MAIL, Doorway, OpenDoor, Wire, until, wired
 
 pytestmark = pytest.mark.anyio
@@ -285,8 +288,7 @@ async def test_blocks_may_end_anywhere() -> None:
 
 
 async def test_single_bytes_of_a_mail_that_is_too_large() -> None:
-    async with wired() as (session, wire, door):
-        session._limits = SmtpSection().model_copy(update={"max_size": 10})
+    async with wired(max_size=10) as (session, wire, door):
         session.data_received(b"HELO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@cases.example.org>\r\nDATA\r\n" + b"x" * 70_000)
         for byte in b"\r\n.\r.\r\n.\n\r\n.\r\nNOOP\r\n":
             session.data_received(bytes([byte]))
@@ -409,37 +411,39 @@ async def test_keeping_is_no_silence(doorway: Doorway) -> None:
     assert await client.hears() == "250 2.0.0 kept as 1"
 
 
-async def test_a_mail_that_takes_too_long_is_broken_off(doorway: Doorway) -> None:
-    smtp = await doorway.opens(data_timeout=0.05)
-    client = await doorway.greets()
-    await client.begins_mail()
-    answer = asyncio.ensure_future(client.hears())
+async def test_a_mail_that_takes_too_long_is_broken_off() -> None:
+    async with wired(data_timeout=0.05) as (session, wire, door):
+        session.data_received(b"HELO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@cases.example.org>\r\nDATA\r\n")
 
-    def trickles() -> bool:
-        client.writer.write(b"x\r\n")
-        return answer.done()
+        def trickles() -> bool:
+            session.data_received(b"x\r\n")
+            return b"421 4.4.2 " in wire.written
 
-    await until(trickles)
-    assert answer.result().startswith("421 4.4.2 ")
-    await until(lambda: not smtp._sessions)
-    assert not doorway.door.kept
-    assert smtp.in_flight == 0
+        await until(trickles)
+        assert not door.kept
+    assert session._occupancy.in_flight == 0
 
 
 async def test_clients_of_one_ipv6_network_count_as_one() -> None:
-    smtp = SmtpServer(OpenDoor(), SmtpSection(max_connections_per_client=2), hostname="mx.example.org")
+    limits = SmtpSection(max_connections_per_client=2)
+    occupancy = Occupancy(limits)
     sessions = []
     for address in ("2001:db8::1", "2001:db8::2", "2001:db8:0:0:f::3", "2001:db8:0:1::1", "fe80::1%eth0"):
-        session, wire = Session(smtp), Wire(address)
+        session, wire = Session(OpenDoor(), limits, occupancy, hostname="mx.example.org"), Wire(address)
         session.connection_made(wire)
         sessions.append((session, wire.written[:4]))
     assert [code for _, code in sessions] == [b"220 ", b"220 ", b"421 ", b"220 ", b"220 "]
     for session, _ in sessions:
         session.connection_lost(None)
-    assert not smtp._by_network
+    assert not occupancy._by_network
 
 
 # Room
+
+
+def is_rejected(session: Guest) -> bool:
+    """Whether a mail comes in that is not looked at any more."""
+    return isinstance(session, Session) and session._mail is not None and session._mail.rejection != b""
 
 
 async def test_mail_that_comes_in_has_a_bound_over_all_sessions(doorway: Doorway) -> None:
@@ -449,14 +453,14 @@ async def test_mail_that_comes_in_has_a_bound_over_all_sessions(doorway: Doorway
     for client in (first, second):
         await client.begins_mail()
     first.writer.write(half)
-    await until(lambda: smtp.in_flight >= len(half))
+    await until(lambda: smtp.occupancy.in_flight >= len(half))
     second.writer.write(half)  # who comes over the bound is refused, and the others are not
-    await until(lambda: any(session._rejection for session in smtp._sessions))
-    assert smtp.in_flight < len(half) + 100
+    await until(lambda: any(is_rejected(session) for session in smtp.occupancy.sessions))
+    assert smtp.occupancy.in_flight < len(half) + 100
     assert (await second.says(half + b".")).startswith("452 4.3.1 ")
     assert await first.says(b".") == "250 2.0.0 kept as 1"
     assert await second.sends_mail(half) == "250 2.0.0 kept as 2"
-    assert smtp.in_flight == 0
+    assert smtp.occupancy.in_flight == 0
 
 
 def test_there_is_room_for_the_largest_mail() -> None:
@@ -471,7 +475,7 @@ async def test_no_mail_is_begun_while_there_is_no_room(doorway: Doorway) -> None
     await first.begins_mail()
     first.writer.write(MAIL + b".\r\n")
     await doorway.door.keeping.wait()
-    assert smtp.in_flight == len(MAIL)
+    assert smtp.occupancy.in_flight == len(MAIL)
     await second.says("MAIL FROM:<anna@example.org>")
     await second.says("RCPT TO:<a@cases.example.org>")
     assert (await second.says("DATA")).startswith("452 4.3.1 ")
@@ -486,10 +490,10 @@ async def test_who_leaves_makes_room(doorway: Doorway) -> None:
     client = await doorway.greets()
     await client.begins_mail()
     client.writer.write(MAIL)
-    await until(lambda: smtp.in_flight > 0)
+    await until(lambda: smtp.occupancy.in_flight > 0)
     client.writer.transport.abort()
-    await until(lambda: not smtp._sessions)
-    assert smtp.in_flight == 0
+    await until(lambda: not smtp.occupancy.sessions)
+    assert smtp.occupancy.in_flight == 0
 
 
 # Clients that leave, servers that stop
@@ -505,12 +509,12 @@ async def test_a_client_that_leaves_after_the_dot_takes_nothing_with_it(doorway:
     leaver.writer.transport.abort()
     await stayer.begins_mail("b@cases.example.org")
     stayer.writer.write(MAIL + b".\r\n")
-    assert len(smtp._sessions) == 2
+    assert len(smtp.occupancy.sessions) == 2
     doorway.door.may_finish.set()
     assert (await stayer.hears()).startswith("250 2.0.0 ")
     kept = {envelope.recipients[0].address for envelope in doorway.door.kept}
     assert kept == {"a@cases.example.org", "b@cases.example.org"}
-    await until(lambda: len(smtp._sessions) == 1)
+    await until(lambda: len(smtp.occupancy.sessions) == 1)
 
 
 async def test_a_client_that_has_said_all_still_hears_the_answer(doorway: Doorway) -> None:
@@ -534,7 +538,7 @@ async def test_a_client_that_leaves_within_data_leaves_nothing(doorway: Doorway)
     client.writer.write(MAIL)
     client.writer.write_eof()
     assert await client.is_at_the_end()
-    assert not smtp._sessions
+    assert not smtp.occupancy.sessions
     assert not doorway.door.kept
 
 
@@ -583,7 +587,7 @@ async def test_stopping_waits_no_longer_than_the_grace(doorway: Doorway) -> None
     keeping.writer.write(MAIL + b".\r\n")
     await doorway.door.keeping.wait()
     await smtp.stop(0.01)
-    assert not smtp._sessions
+    assert not smtp.occupancy.sessions
     assert await sending.is_at_the_end()
     assert await keeping.is_at_the_end()
 
@@ -627,7 +631,7 @@ async def test_a_failed_handshake_ends_that_session_only(doorway: Doorway, serve
     client.writer.write(b"this is not a client hello\r\n" * 10)
     with contextlib.suppress(ConnectionError):
         await client.reader.read()
-    await until(lambda: not smtp._sessions)
+    await until(lambda: not smtp.occupancy.sessions)
     assert (await (await doorway.greets()).sends_mail()).startswith("250 ")
 
 
@@ -636,7 +640,7 @@ async def test_stopping_within_a_handshake(doorway: Doorway, server_tls: ssl.SSL
     client = await doorway.greets()
     assert (await client.says("STARTTLS")).startswith("220 ")
     await smtp.stop(0.01)
-    assert not smtp._sessions
+    assert not smtp.occupancy.sessions
     assert await client.is_at_the_end()
 
 
@@ -645,4 +649,4 @@ async def test_leaving_within_a_handshake(doorway: Doorway, server_tls: ssl.SSLC
     client = await doorway.greets()
     assert (await client.says("STARTTLS")).startswith("220 ")
     client.writer.close()
-    await until(lambda: not smtp._sessions)
+    await until(lambda: not smtp.occupancy.sessions)

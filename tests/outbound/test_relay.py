@@ -421,7 +421,7 @@ class Sink:
     def begin(self) -> None:
         """Always."""
 
-    def admit(self, address: str) -> Recipient:
+    def admit(self, address: str, network: str) -> Recipient:
         return Recipient(address, Mailbox.FROM)
 
     async def keep(self, envelope: Envelope) -> str:
