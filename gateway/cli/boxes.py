@@ -10,7 +10,7 @@ from gateway.cli import values
 from gateway.cli.explain import explained, tell
 from gateway.cli.installation import ConfigFile, opened, settings, working
 from gateway.cli.output import AsJson, Limit, as_json, columns, line, moment
-from gateway.errors import Invalid, Problem
+from gateway.errors import CasegateError, Invalid, Problem
 
 if TYPE_CHECKING:
     from store.inbox import Kept, Result
@@ -69,8 +69,12 @@ def show_inbox(inbox_id: MailId, raw: Raw = False, config: ConfigFile = None) ->
             _write(rows.bytes_of(kept, parts.files))
             return
         results = rows.results(inbox_id)
-        data = rows.bytes_of(kept, parts.files) if kept.raw is not None or kept.raw_file else None
-        document = None if data is None else explained(parts, kept, data)
+        data, document, trouble = None, None, ""
+        try:
+            data = rows.bytes_of(kept, parts.files)
+            document = explained(parts, kept, data)
+        except CasegateError as error:
+            trouble = error.text
     tries = f"{kept.attempts} tried" + (f", {kept.lost} without a result" if kept.lost else "")
     facts = {
         "mail": f"{kept.id}, {kept.size} bytes, kept {moment(kept.kept_at)}",
@@ -83,12 +87,13 @@ def show_inbox(inbox_id: MailId, raw: Raw = False, config: ConfigFile = None) ->
     }
     _tell(facts)
     tell_results(results)
-    if data is None or document is None:
-        typer.echo("its bytes were removed: it was kept longer ago than files.retention_days")
-        return
     typer.echo()
-    tell(document)
-    _tell_headers(data)
+    if document is not None:
+        tell(document)
+    else:
+        typer.echo(line(trouble))
+    if data is not None:
+        _tell_headers(data)
 
 
 @inbox.command("replay")

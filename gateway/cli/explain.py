@@ -14,7 +14,7 @@ import typer
 
 from gateway.cli.installation import ConfigFile, settings, utc_now, working
 from gateway.cli.output import AsJson, as_json, line
-from gateway.errors import CasegateError, Invalid, NotFound, Problem, StillAsking
+from gateway.errors import CasegateError, Invalid, NotFound, Problem, Refused, StillAsking
 
 if TYPE_CHECKING:
     from gateway.app import Parts
@@ -57,13 +57,23 @@ def explain(
 
 
 def explained(parts: "Parts", kept: "Kept", raw: bytes) -> dict[str, Any]:
-    """The explanation, once the DNS of the sender has answered. Raises StillAsking when it takes too long."""
-    for _ in range(LOOKS):
+    """The explanation, once the DNS of the sender has answered.
+
+    Raises StillAsking when that takes too long, Refused when reading the mail takes too much.
+    """
+    from gateway.heavy import Killed
+
+    looks = LOOKS
+    while True:
         try:
             return parts.explainer.explain(kept, raw)
         except StillAsking:
+            looks -= 1
+            if not looks:
+                raise
             time.sleep(PAUSE)
-    return parts.explainer.explain(kept, raw)
+        except Killed as error:
+            raise Refused(f"This mail cannot be read: {error}") from error
 
 
 def _read(file: str) -> bytes:

@@ -249,7 +249,7 @@ def test_a_mail_whose_bytes_are_gone_is_still_shown_with_what_became_of_it(
     done = installation.casegate("inbox", "show", held)
     assert done.status == 0
     assert f"{case.id}  held: " in done.out
-    assert "bytes were removed" in done.out
+    assert "The bytes of this mail were removed" in done.out
     for words in (("inbox", "show", held, "--raw"), ("inbox", "replay", held), ("inbox", "release", held)):
         refused = installation.casegate(*words)
         assert refused.status == 66
