@@ -228,6 +228,9 @@ def casegate(folder: Path, relay_port: int) -> Iterator[Server]:
         "CASEGATE_GATEWAY__DATA_DIR": str(folder),
         "CASEGATE_SMTP__LISTEN": "127.0.0.1:0",
         "CASEGATE_HTTP__LISTEN": "127.0.0.1:0",
+        # Counted as ever, and never reached, however many replies go to one case.
+        "CASEGATE_SMTP__MAX_MAILS_PER_TOKEN": "1000000000",
+        "CASEGATE_SMTP__MAX_BYTES_PER_TOKEN": "1000000000000",
         "CASEGATE_RELAY": f'[{{"url": "smtp://127.0.0.1:{relay_port}"}}]',
     }
     log = (folder / "log").open("w+")

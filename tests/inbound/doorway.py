@@ -13,7 +13,7 @@ from gateway.inbound.admit import Mailbox, Recipient
 from gateway.inbound.keep import Envelope
 from gateway.inbound.occupancy import Occupancy
 from gateway.inbound.server import SmtpServer
-from gateway.inbound.session import Session
+from gateway.inbound.session import Door, Session
 
 MAIL = b"Subject: Where is my parcel?\r\n\r\nIt was due on Monday.\r\n"
 
@@ -104,8 +104,12 @@ class Doorway:
 
     async def opens(self, tls: ssl.SSLContext | None = None, **limits: Any) -> SmtpServer:
         """Make a server that speaks SMTP. limits: of the settings, below their smallest values too."""
+        return await self.leads_to(self.door, tls, **limits)
+
+    async def leads_to(self, door: Door, tls: ssl.SSLContext | None = None, **limits: Any) -> SmtpServer:
+        """The same with a door that is not open to everybody."""
         settings = SmtpSection().model_copy(update=limits)
-        smtp = SmtpServer(self.door, settings, hostname="mx.cases.example.org", tls=tls)
+        smtp = SmtpServer(door, settings, hostname="mx.cases.example.org", tls=tls)
         self._stack.push_async_callback(smtp.stop, 0)
         self.port = await smtp.start("127.0.0.1", 0)
         return smtp

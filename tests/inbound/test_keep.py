@@ -5,63 +5,20 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from gateway.config import SmtpSection
 from gateway.errors import StoreUnavailable
-from gateway.inbound.admit import Admission, Mailbox, Recipient
-from gateway.inbound.keep import INLINE_BYTES, RUSH_RATE, RUSH_WINDOW, Envelope, Intake, Rush, recipients_from_json
-from gateway.inbound.limits import RateLimits
-from gateway.signing import Keyring
-from store import inbox, migrations
-from store.database import Database, sql
-from store.files import Files
-from store.inbox import Kept
+from gateway.inbound.admit import Mailbox, Recipient
+from gateway.inbound.keep import INLINE_BYTES, RUSH_RATE, RUSH_WINDOW, Envelope, Rush, recipients_from_json
+from store import inbox
+from store.database import sql
+from tests.inbound.house import NOW, House
 
-NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 HANDLE, OTHER = bytes(range(16)), bytes(range(16, 32))
 ADA = Recipient("reply+x@cases.example.org", Mailbox.REPLY, HANDLE, 3)
 SMALL, LARGE = b"From: ada@example.org\r\n\r\n\0\xff", b"x" * (INLINE_BYTES + 1)
-
-
-class House:
-    """Everything that keeps mail, in one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.files = Files(folder / "files")
-        self.files.open()
-        self.database = Database(f"sqlite:///{folder / 'cases.db'}")
-        self.database.bind()
-        migrations.apply()
-        self.database.open()
-        self.woken: list[int] = []
-        admission = Admission(
-            Keyring({1: b"s" * 32}, 1), reply_domain="cases.example.org", from_address="", known_key_ids=frozenset({1})
-        )
-        self.intake = Intake(
-            admission, RateLimits(SmtpSection(), lambda: NOW), self.database, self.files,
-            now=lambda: NOW, rush=Rush(lambda: 0.0), wake=self._wake,
-        )  # fmt: skip
-
-    def _wake(self) -> None:
-        self.woken.append(len(self.rows()))
-
-    def rows(self) -> tuple[Kept, ...]:
-        return inbox.listing(limit=1_000)
-
-    def raw_files(self) -> list[Path]:
-        return [path for path in (self.files.root / "raw").rglob("*") if path.is_file()]
-
-    def keep(self, *envelopes: Envelope) -> list[str]:
-        """What the clients of these mails hear, who all end together."""
-
-        async def run() -> list[str]:
-            return await asyncio.gather(*(self.intake.keep(envelope) for envelope in envelopes))
-
-        return asyncio.run(run())
 
 
 @pytest.fixture
