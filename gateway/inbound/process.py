@@ -99,8 +99,8 @@ class Processor:
         except LeaseLost:
             log.warning("mail.lease_lost")  # another worker has it; what was done here was taken back
             return self._database.write(self._claim, durable=False)
-        except StillAsking:
-            return self._await_dns(kept)
+        except StillAsking as error:
+            return self._await_dns(kept, str(error))
         except Later as error:
             return self._postpone(kept, str(error))
         except Killed:  # a kill counts like a death of this process (rule 9)
@@ -207,26 +207,27 @@ class Processor:
         held = [_result(Decision(Outcome.HELD, reason, group[0])) for group in groups]
         return self._finish(kept, held or [_result(Decision(Outcome.HELD, reason))])
 
-    def _await_dns(self, kept: Kept) -> Kept | None:
-        """Give a mail back until the DNS of its sender has answered, which is nobody's error."""
+    def _await_dns(self, kept: Kept, reason: str) -> Kept | None:
+        """Give a mail back until the DNS of its sender has answered, which is nobody's error: no growing pauses."""
 
-        def job() -> Kept | None:
-            due_at = self._now()
-            if not self._understander.has_answer(kept.id):  # else it came before `hasten` could find the mail waiting
-                due_at += ASKING
-            inbox.postpone(kept, due_at, "waiting for the DNS of its sender")
-            return self._claim()
+        def due_at() -> datetime:
+            # The answer may have come before `hasten` could find the mail waiting.
+            return self._now() if self._understander.has_answer(kept.id) else self._now() + ASKING
 
-        return self._database.write(job, durable=False)
+        return self._give_back(kept, due_at, reason)
 
     def _postpone(self, kept: Kept, reason: str, *, tries: int | None = None) -> Kept | None:
         """Later again. Our own trouble waits as long as it takes; a mail that breaks us is held after `tries`."""
         if tries is not None and kept.attempts >= tries:
             return self._hold_unread(kept, reason)
-        due_at = self._now() + PAUSES[min(kept.attempts - kept.lost, len(PAUSES)) - 1]
+        pause = PAUSES[min(kept.attempts - kept.lost, len(PAUSES)) - 1]
+        return self._give_back(kept, lambda: self._now() + pause, reason)
+
+    def _give_back(self, kept: Kept, due_at: Callable[[], datetime], reason: str) -> Kept | None:
+        """Have a mail wait, and claim the next one. due_at: asked in the writer."""
 
         def job() -> Kept | None:
-            inbox.postpone(kept, due_at, reason)
+            inbox.postpone(kept, due_at(), reason)
             return self._claim()
 
         try:
@@ -234,7 +235,7 @@ class Processor:
         except (LeaseLost, Later) as error:
             log.warning("mail.not_postponed", error=type(error).__name__)  # the lease runs out by itself
             return None
-        log.info("mail.postponed", reason=reason, due_at=due_at.isoformat())
+        log.info("mail.postponed", reason=reason)
         return following
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from gateway.cases.access import Verdict
 from gateway.cases.model import Actor, Door, Draft, Role, tidy_body
 from gateway.cases.notices import NotPosted
-from gateway.errors import Later
+from gateway.errors import StillAsking
 from gateway.inbound.admit import Mailbox, Recipient
 from gateway.inbound.authenticate import Authenticator
 from gateway.inbound.keep import recipients_from_json
@@ -132,7 +132,7 @@ class Understander:
         """The stages. kept: its authentication is used when there is one, else made.
 
         patient: whether to wait for a DNS that does not answer. in_full: read words and files also when nothing is to
-        be posted. Raises Later to wait, Killed when reading takes too much.
+        be posted. Raises StillAsking to wait, Killed when reading takes too much.
         """
         mail = self._reader.parse(raw)
         recipients = recipients_from_json(kept.recipients)
@@ -183,7 +183,7 @@ class Understander:
     def _authenticate(
         self, kept: Kept, raw: bytes, mail: ParsedMail, roles: Iterable[Role], *, patient: bool
     ) -> Authentication:
-        """What is known about the sender, made once near the arrival (HARDENING rule 4). Raises Later."""
+        """What is known about the sender, made once near the arrival (HARDENING rule 4). Raises StillAsking."""
         if kept.authentication:
             return Authentication.from_json(kept.authentication)
         sender = claimed_sender(mail)
@@ -200,7 +200,7 @@ class Understander:
         )
         wait = WAIT_FOR_CUSTOMERS if set(roles) <= {Role.CUSTOMER} else WAIT_FOR_OTHERS
         if found.verdict is Verdict.TEMPERROR and patient and self._now() - kept.kept_at < wait:
-            raise Later(found.because)
+            raise StillAsking(found.because)
         return found.settled()
 
     # The words and the files
