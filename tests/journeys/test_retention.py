@@ -58,7 +58,9 @@ def test_months_later(world: World) -> None:
         assert (inbox.get(mail).raw, inbox.get(mail).raw_file, world.outcomes(mail)) == (None, "", ["posted"])
     shown = casegate(world, "inbox", "show", large)
     assert f"outcome  posted: posted\n  {case}  posted" in shown.stdout
-    assert shown.stdout.endswith("The bytes of this mail were removed: it was kept longer ago than files.retention_days\n")
+    assert shown.stdout.endswith(
+        "The bytes of this mail were removed: it was kept longer ago than files.retention_days\n"
+    )
     for words in (("show", large, "--raw"), ("replay", small)):
         done = casegate(world, "inbox", *words)
         assert done.returncode == os.EX_NOINPUT, done
