@@ -37,7 +37,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 async def test_an_unknown_token_is_refused_at_rcpt_in_words(
     house: House, doorway: Doorway, address: str, *, broken: bool
 ) -> None:
-    """Row 12: 550 with a text that a person can read and act on; broken ones are counted. (mozilla/addons-server#3349)"""
+    """Row 12: 550 with a text that a person can act on; broken ones are counted. (mozilla/addons-server#3349)"""
     await doorway.leads_to(house.intake)
     client = await doorway.greets()
     await client.says("MAIL FROM:<ada@example.org>")
