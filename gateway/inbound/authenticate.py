@@ -25,8 +25,6 @@ from gateway.errors import StillAsking
 from gateway.mail.authentication import Authentication, Lookup, Trusted, authenticate
 from gateway.mail.parse import ParsedMail
 
-__all__ = ["Authenticator", "StillAsking"]
-
 _ASKED_AT_ONCE = 200  # mails
 _BYTES_AT_ONCE = 32 * 1024 * 1024  # of their raw bytes, which stay in memory
 _RESULTS = 1_000

@@ -10,9 +10,9 @@ import pytest
 
 from gateway.cases.access import Verdict
 from gateway.dns import SILENT_NAMES, TROUBLE_TTL, Resolver
-from gateway.errors import StoreUnavailable
+from gateway.errors import StillAsking, StoreUnavailable
 from gateway.inbound import authenticate
-from gateway.inbound.authenticate import Authenticator, StillAsking
+from gateway.inbound.authenticate import Authenticator
 from gateway.mail.authentication import Authentication, Lookup, Trusted
 from gateway.mail.parse import parse
 from tests.nameserver import SILENT, NameServer, Zone, txt
