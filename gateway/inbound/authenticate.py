@@ -158,7 +158,7 @@ class Authenticator:
                 self._threads.append(thread)
                 thread.start()
             self._asked.notify()
-            if self._may_wait():
+            if self._patience and self._may_wait():  # a wait of no time would still let the thread in
                 self._wait(check)
         if check.outcome is None:
             raise _still_asking()
