@@ -59,12 +59,12 @@ class RateLimits:
         mails, weight = self._mails, self._bytes
         # In one order everywhere, or two transactions would wait for each other.
         names = sorted(tokens)
-        many = [name for name in names if mails and counts.add(f"mails:{name}", now, counts.HOUR) > mails]
-        heavy = [name for name in names if weight and counts.add(f"bytes:{name}", now, counts.DAY, size) > weight]
+        many = [n for n in names if mails and not counts.add_within(f"mails:{n}", now, counts.HOUR, mails)]
+        heavy = [n for n in names if weight and not counts.add_within(f"bytes:{n}", now, counts.DAY, weight, size)]
         if many or heavy:
             raise _over({*many, *heavy}, _MANY if many else _HEAVY, now, counts.HOUR if many else counts.DAY)
         most = self._mails_of_client
-        if network and most and counts.add(f"mails:{network}", now, counts.HOUR) > most:
+        if network and most and not counts.add_within(f"mails:{network}", now, counts.HOUR, most):
             raise _over({network}, _FROM_CLIENT, now, counts.HOUR)
 
 
