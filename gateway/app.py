@@ -175,12 +175,13 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         now=now,
     )
     courier = Courier(composer, now)
+    answers = Answers(courier, now)
     processor = Processor(
         desk,
         database,
         files,
         understander,
-        Answers(courier, now),
+        answers,
         worker=worker,
         now=now,
         stopping=stopping.is_set,
@@ -222,7 +223,7 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     jobs = declare(queue, bell, processor, dispatcher, sweep)
     return Parts(
         config, database, files, secrets, admission, intake, desk, reader, authenticator, processor, releases,
-        Explainer(understander, desk, now), reviews, dispatcher, jobs, bell, queue, stopping, now,
+        Explainer(understander, desk, answers, now), reviews, dispatcher, jobs, bell, queue, stopping, now,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from store.alarms import Alarm
 from store.database import Database
 from store.inbox import Held
 
-AT_ONCE = 200  # held mails that one look takes up
+AT_ONCE = 1_000  # held mails of one reviewer that one look takes up
 
 log = structlog.get_logger("reviews")
 
@@ -60,11 +60,16 @@ class Reviews:
         for held in inbox.untold(AT_ONCE):
             key = "operator" if held.role is None or held.role is Role.SUPPORT else held.store_id
             if key not in digests:
-                digests[key] = _Digest(self._operator) if key == "operator" else _of_owner(key)
+                digests[key] = _Digest(self._operator) if key == "operator" else self._of_owner(key)
             digests[key].held.append(held)
         if raised := alarms.untold():
             digests.setdefault("operator", _Digest(self._operator)).alarms += raised
         return digests
+
+    def _of_owner(self, store_id: str) -> _Digest:
+        """The one who came first is the owner; the operator looks after a store of nobody."""
+        owner = next(iter(parties.members(store_id)), None)
+        return _Digest(owner.email, owner.name) if owner else _Digest(self._operator)
 
     def _send(self, key: str, digest: _Digest) -> int:
         facts = {
@@ -104,9 +109,3 @@ _WHOSE = {
     Role.MERCHANT: Whose.COLLEAGUE,
     Role.SUPPORT: Whose.SUPPORT,
 }
-
-
-def _of_owner(store_id: str) -> _Digest:
-    """The one who came first is the owner."""
-    owner = next(iter(parties.members(store_id)), None)
-    return _Digest(owner.email, owner.name) if owner else _Digest("")

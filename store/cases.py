@@ -237,6 +237,16 @@ def senders_of(mail_ids: Sequence[str], limit: int = 100) -> tuple[tuple[str, st
     return tuple((mail_id, case_id, participant_id) for mail_id, case_id, participant_id in rows)
 
 
+def posts_since(case_id: str, participant_id: int, since: datetime, looked_at: int = 1_000) -> int:
+    """How many mails of a participant were posted since then; a mail's messages share their moment."""
+    row: tuple[int] = sql(
+        "SELECT count(DISTINCT created_at) FROM (SELECT participant_id, created_at FROM message WHERE case_id = ?"
+        " AND number > 1 ORDER BY number DESC LIMIT ?) AS latest WHERE participant_id = ? AND created_at > ?",
+        (case_id, looked_at, participant_id, to_ms(since)),
+    ).fetchone()
+    return row[0]
+
+
 def latest_posts(case_id: str, limit: int) -> tuple[Post, ...]:
     """The newest messages that came by mail, the newest first. The first of a case came with its opening."""
     rows = sql(
@@ -261,11 +271,16 @@ def insert_participant(person: Participant) -> int:
 
 
 def extend_thread(person: Participant, rfc_message_id: str, *, sent_by_him: bool = False) -> Participant:
-    """Note a mail that this participant got or sent, in his own thread. Returns the participant as it now is."""
-    ids = [*person.reference_ids, rfc_message_id]
+    """Note a mail that this participant got or sent, in his own thread. Returns the participant as it now is.
+
+    The thread is read anew: mail that changes no case goes on with it without the case's version.
+    """
+    row = sql("SELECT reference_ids, last_sent_id FROM participant WHERE id = ?", (person.id,)).fetchone()
+    known, sent = (person.reference_ids, person.last_sent_id) if row is None else (json.loads(row[0]), row[1])
+    ids = [*known, rfc_message_id]
     if len(ids) > REFERENCES_KEPT + 1:
         ids = [ids[0], *ids[-REFERENCES_KEPT:]]
-    last_sent = rfc_message_id if sent_by_him else person.last_sent_id
+    last_sent = rfc_message_id if sent_by_him else sent
     sql(
         "UPDATE participant SET reference_ids = ?, last_sent_id = ? WHERE id = ?",
         (json.dumps(ids), last_sent, person.id),

@@ -54,8 +54,8 @@ def tell_once(scope: str, now: datetime, pause: timedelta) -> bool:
     at = to_ms(now)
     changed: int = sql(
         "INSERT INTO told (scope, at) VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET at = excluded.at"
-        " WHERE told.at <= ?",
-        (scope, at, at - pause // timedelta(milliseconds=1)),
+        " WHERE told.at <= ? OR told.at > ?",  # later than now: a clock was ahead once
+        (scope, at, at - pause // timedelta(milliseconds=1), at),
     ).rowcount
     return changed == 1
 
@@ -63,7 +63,8 @@ def tell_once(scope: str, now: datetime, pause: timedelta) -> bool:
 def was_told(scope: str, now: datetime, pause: timedelta) -> bool:
     """Whether something was told less than `pause` ago."""
     oldest = to_ms(now) - pause // timedelta(milliseconds=1)
-    return sql("SELECT 1 FROM told WHERE scope = ? AND at > ?", (scope, oldest)).fetchone() is not None
+    row = sql("SELECT 1 FROM told WHERE scope = ? AND at > ? AND at <= ?", (scope, oldest, to_ms(now))).fetchone()
+    return row is not None
 
 
 def forget_old(now: datetime, limit: int = 1_000) -> int:

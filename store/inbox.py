@@ -34,6 +34,7 @@ class Kept:
     """A kept mail. recipients: the JSON that `inbound.keep` wrote. raw: its bytes, None when they stand in raw_file.
 
     state: pending, claimed or done; outcome is "" until done. lost: claims that ended without any result.
+    failures: tries that ended in trouble.
     authentication: what is known about the sender as JSON, "" until somebody has asked; written with the next result.
     """
 
@@ -50,6 +51,7 @@ class Kept:
     lost: int
     outcome: str
     reason: str
+    failures: int
     authentication: str
     raw_file: str
     raw: bytes | None
@@ -57,13 +59,17 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a kept mail came to in one case ("" when in none). message_id: the first message posted, or None."""
+    """What a kept mail came to in one case ("" when in none). message_id: the first message posted, or None.
+
+    guess: of a held mail, whether the case is only what it may be about.
+    """
 
     case_id: str
     outcome: Outcome
     reason: str
     participant_id: int | None = None
     message_id: str | None = None
+    guess: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ class LeaseLost(Exception):
 
 _COLUMNS = (
     "id, kept_at, mail_from, recipients, client, helo, size, state, due_at, attempts, lost, outcome, reason, "
-    "authentication, raw_file, data"
+    "failures, authentication, raw_file, data"
 )
 _WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "NULL"
 
@@ -110,13 +116,14 @@ def _kept(row: tuple) -> Kept:  # type: ignore[type-arg]
         lost,
         outcome,
         reason,
+        failures,
         authentication,
         file,
         raw,
     ) = row
     return Kept(
         id_, from_ms(kept_at), mail_from, recipients, client, helo, size, state, from_ms(due), attempts, lost, outcome,
-        reason, authentication, file, None if raw is None else bytes(raw),
+        reason, failures, authentication, file, None if raw is None else bytes(raw),
     )  # fmt: skip
 
 
@@ -169,6 +176,12 @@ def record(kept: Kept, result: Result) -> None:
 def finish(kept: Kept, results: Iterable[Result]) -> None:
     """Write what a claimed mail came to, case by case and as a whole. Raises LeaseLost, as `record` does."""
     results = list(results)
+    if kept.attempts > 1:  # an earlier try may have guessed what this one knows better
+        sql(
+            "DELETE FROM inbox_result WHERE inbox_id = ? AND outcome <> ?"
+            f" AND case_id NOT IN ({', '.join('?' * len(results))})",
+            (kept.id, Outcome.POSTED, *(result.case_id for result in results)),
+        )
     for result in results:
         _write(kept.id, result)
     main = min(results, key=lambda result: _ORDER[result.outcome])
@@ -176,13 +189,17 @@ def finish(kept: Kept, results: Iterable[Result]) -> None:
 
 
 def _write(inbox_id: int, result: Result) -> None:
+    """What was posted stays posted, whatever a later try comes to."""
     sql(
-        "INSERT INTO inbox_result (inbox_id, case_id, participant_id, outcome, reason, message_id)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (inbox_id, case_id) DO UPDATE SET"
+        "INSERT INTO inbox_result (inbox_id, case_id, participant_id, outcome, reason, message_id, guess)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (inbox_id, case_id) DO UPDATE SET"
         " participant_id = excluded.participant_id, outcome = excluded.outcome, reason = excluded.reason,"
-        " message_id = excluded.message_id",
-        (inbox_id, result.case_id, result.participant_id, result.outcome, result.reason, result.message_id),
-    )
+        " message_id = excluded.message_id, guess = excluded.guess WHERE inbox_result.outcome <> ?",
+        (
+            inbox_id, result.case_id, result.participant_id, result.outcome, result.reason, result.message_id,
+            result.guess, Outcome.POSTED,
+        ),
+    )  # fmt: skip
 
 
 _ORDER = {
@@ -212,9 +229,9 @@ def settle_held(inbox_id: int, result: Result) -> None:
         raise LeaseLost
 
 
-def postpone(kept: Kept, due_at: datetime, reason: str) -> None:
-    """Give a claimed mail back for a later try. Raises LeaseLost."""
-    _settle(kept, "pending", due_at, "", reason)
+def postpone(kept: Kept, due_at: datetime, reason: str, *, failed: bool = True) -> None:
+    """Give a claimed mail back for a later try. failed: whether this one counts as trouble. Raises LeaseLost."""
+    _settle(kept, "pending", due_at, "", reason, failures=int(failed))
 
 
 def hasten(inbox_id: int, now: datetime) -> bool:
@@ -226,12 +243,12 @@ def hasten(inbox_id: int, now: datetime) -> bool:
     return changed == 1
 
 
-def _settle(kept: Kept, state: str, due_at: datetime | None, outcome: str, reason: str) -> None:
+def _settle(kept: Kept, state: str, due_at: datetime | None, outcome: str, reason: str, *, failures: int = 0) -> None:
     due = "due_at" if due_at is None else str(to_ms(due_at))
     changed = sql(
-        f"UPDATE inbox SET state = ?, due_at = {due}, outcome = ?, reason = ?, authentication = ?, worker = ''"
-        " WHERE id = ? AND attempts = ? AND state = 'claimed'",
-        (state, outcome, reason, kept.authentication, kept.id, kept.attempts),
+        f"UPDATE inbox SET state = ?, due_at = {due}, outcome = ?, reason = ?, authentication = ?,"
+        " failures = failures + ?, worker = '' WHERE id = ? AND attempts = ? AND state = 'claimed'",
+        (state, outcome, reason, kept.authentication, failures, kept.id, kept.attempts),
     ).rowcount
     if changed != 1:
         raise LeaseLost
@@ -240,29 +257,32 @@ def _settle(kept: Kept, state: str, due_at: datetime | None, outcome: str, reaso
 def results(inbox_id: int) -> tuple[Result, ...]:
     """What a mail came to, case by case."""
     rows = sql(
-        "SELECT case_id, outcome, reason, participant_id, message_id FROM inbox_result WHERE inbox_id = ? ORDER BY id",
+        "SELECT case_id, outcome, reason, participant_id, message_id, guess FROM inbox_result WHERE inbox_id = ?"
+        " ORDER BY id",
         (inbox_id,),
     )
     return tuple(
-        Result(case, Outcome(outcome), reason, person, message) for case, outcome, reason, person, message in rows
+        Result(case, Outcome(outcome), reason, person, message, bool(guess))
+        for case, outcome, reason, person, message, guess in rows
     )
 
 
-def untold(limit: int) -> tuple[Held, ...]:
-    """Held mails that no reviewer has heard of, the oldest first."""
+def untold(each: int) -> tuple[Held, ...]:
+    """Held mails that no reviewer has heard of, the oldest first: so many at most of each store, and of the rest."""
     rows = sql(
-        "SELECT r.id, i.id, i.kept_at, r.reason, p.role, p.address, c.store_id, c.subject, o.number, i.lane"
-        " FROM inbox_result r"
-        " JOIN inbox i ON i.id = r.inbox_id LEFT JOIN participant p ON p.id = r.participant_id"
-        " LEFT JOIN cases c ON c.id = r.case_id LEFT JOIN orders o ON o.id = c.order_id"
-        " WHERE r.outcome = 'held' AND r.told_at IS NULL ORDER BY r.id LIMIT ?",
-        (limit,),
+        "SELECT * FROM (SELECT r.id AS result_id, i.id, i.kept_at, r.reason, p.role, p.address, c.store_id, c.subject,"
+        " o.number, r.guess, row_number() OVER (PARTITION BY CASE WHEN r.guess THEN '' ELSE c.store_id END"
+        " ORDER BY r.id) AS place FROM inbox_result r JOIN inbox i ON i.id = r.inbox_id"
+        " LEFT JOIN participant p ON p.id = r.participant_id LEFT JOIN cases c ON c.id = r.case_id"
+        " LEFT JOIN orders o ON o.id = c.order_id WHERE r.outcome = 'held' AND r.told_at IS NULL) AS waiting"
+        " WHERE place <= ? ORDER BY result_id",
+        (each,),
     )
     return tuple(
         Held(result, number, from_ms(kept_at), reason, Role(role), address, store, subject, order)
-        if role and lane  # a mail without a token has no lane: its case is a guess
+        if role and not guess
         else Held(result, number, from_ms(kept_at), reason)
-        for result, number, kept_at, reason, role, address, store, subject, order, lane in rows
+        for result, number, kept_at, reason, role, address, store, subject, order, guess, _ in rows
     )
 
 
@@ -309,7 +329,8 @@ def replay(inbox_id: int, now: datetime) -> None:
     if kept.raw is None and not kept.raw_file:
         raise NotFound(f"The bytes of mail {inbox_id} were removed: it was kept longer ago than files.retention_days")
     sql(
-        "UPDATE inbox SET state = 'pending', due_at = ?, lost = 0, outcome = '', reason = 'replayed' WHERE id = ?",
+        "UPDATE inbox SET state = 'pending', due_at = ?, lost = 0, failures = 0, outcome = '', reason = 'replayed'"
+        " WHERE id = ?",
         (to_ms(now), inbox_id),
     )
 

@@ -250,6 +250,7 @@ class InboxRow(Row):
     attempts fences the claims, lost counts those that ended without a result. outcome is empty until done.
     data holds small mails; larger ones stand in the file named by raw_file. Both are empty when their time is over.
     authentication: what is known about the sender, made once (HARDENING rule 4); "" until then.
+    failures: tries that ended in trouble, ours or the mail's; waiting for a DNS is none.
     """
 
     id = AutoField()
@@ -271,6 +272,7 @@ class InboxRow(Row):
     raw_file = CharField(64)
     data = BlobField(null=True)
     authentication = TextField(constraints=[_EMPTY])
+    failures = IntegerField(constraints=[_FALSE])
 
     class Meta:
         """Name and keys."""
@@ -294,7 +296,10 @@ InboxRow.add_index(InboxRow.index(InboxRow.raw_file, unique=True, where=SQL("raw
 
 
 class InboxResultRow(Row):
-    """What one kept mail came to in one case (case_id empty: in none). told_at: when a reviewer heard of a held one."""
+    """What one kept mail came to in one case (case_id empty: in none).
+
+    told_at: when a reviewer heard of a held one. guess: whether no reply address says that it belongs to the case.
+    """
 
     id = AutoField()
     inbox_id = IntegerField()
@@ -304,6 +309,7 @@ class InboxResultRow(Row):
     reason = TextField()
     message_id = CharField(48, null=True)
     told_at = Moment(null=True)
+    guess = BooleanField(constraints=[_FALSE])
 
     class Meta:
         """Name and keys."""

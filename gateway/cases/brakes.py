@@ -12,7 +12,8 @@ from gateway.cases.model import Role
 POSTS_AN_HOUR = 20  # of one participant
 TURNS = 6  # by turns of two sides, each within TURN after the last
 TURN = timedelta(seconds=60)
-POSTS_LOOKED_AT = 105  # a mail makes five messages at most, and all of them are posted at one moment
+HOUR = timedelta(hours=1)
+LATEST = 40  # messages that hold the turns that count: a mail makes five at most, all at one moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,13 @@ class Pace:
         return ""
 
 
-def pace(posts: Sequence[Post], participant_id: int, role: Role, now: datetime) -> Pace:
-    """The pace at which a new mail comes. posts: the latest of its case, the newest first."""
-    his = {post.at for post in posts if post.participant_id == participant_id and now - post.at < timedelta(hours=1)}
+def pace(this_hour: int, latest: Sequence[Post], role: Role, now: datetime) -> Pace:
+    """The pace at which a new mail comes. this_hour: mails of its author before it. latest: the newest first."""
     turns, next_role, next_at = 1, role, now
-    for post in posts:
+    for post in latest:
         if post.at == next_at and post.role is next_role:
             continue  # another part of the same mail
         if post.role is next_role or next_at - post.at >= TURN:
             break
         turns, next_role, next_at = turns + 1, post.role, post.at
-    return Pace(len(his) + 1, turns)
+    return Pace(this_hour + 1, turns)

@@ -116,8 +116,8 @@ def _as_kept(raw: bytes, mail_from: str, recipients: "Iterable[Recipient]", clie
 
     now = utc_now()
     return Kept(
-        0, now, mail_from, recipients_to_json(recipients), client, helo, len(raw), "claimed", now, 1, 0, "", "", "", "",
-        raw,
+        0, now, mail_from, recipients_to_json(recipients), client, helo, len(raw), "claimed", now, 1, 0, "", "", 0, "",
+        "", raw,
     )  # fmt: skip
 
 
@@ -129,12 +129,19 @@ def tell(document: dict[str, Any]) -> None:
         for text in _case(decided):
             typer.echo(text)
     if document["answer"]:
-        typer.echo(f"{'sender':<13} gets {document['answer']}, once a day at most")
+        typer.echo(f"{'sender':<13} {_answer(document['answer'])}")
 
 
 def _fact(name: str, text: str, *more: str) -> Iterator[str]:
     yield f"{name:<13} {line(text)}".rstrip()
     yield from (f"{'':<13}   {line(one)}" for one in more)
+
+
+def _answer(answer: dict[str, Any]) -> str:
+    why = f" ({answer['why']})" if answer["why"] else ""
+    if answer["notSent"]:
+        return f"gets no {answer['template']}{why}: {answer['notSent']}"
+    return f"gets {answer['template']}{why}"
 
 
 def _count(number: int, thing: str) -> str:
@@ -196,7 +203,7 @@ def _case(decided: dict[str, Any]) -> Iterator[str]:
         more.append(f"the case is {decided['status']} now, {decided['statusThen']} then")
     more += [f"sends {one['template']} to {one['to']}" for one in decided.get("sends", ())]
     if answer := decided.get("answer"):
-        more.append(f"its sender gets {answer['template']} ({answer['why']}), once a case and day at most")
+        more.append(f"its sender {_answer(answer)}")
     if decided.get("alarm"):
         more.append(f"alarm: {decided['alarm']}")
     yield from (f"{'':<13} {line(text)}" for text in more)

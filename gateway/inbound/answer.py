@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 
 from gateway.cases.access import is_own
 from gateway.cases.limits import split_text
-from gateway.cases.model import Participant
 from gateway.cases.notices import KeptBack, Letter, Notice, NotPosted, Template
 from gateway.courier import Courier
 from gateway.inbound.recognise import Decision
@@ -53,67 +52,87 @@ class Answers:
 
     def kept_back(self, kept: Kept, found: Understanding, posting: Posting) -> Callable[[], None]:
         """To the author of a mail that is posted, when a part of it is not."""
-        parts = found.words.kept_back if found.words else ()
-        goes_on = bool(split_text(posting.draft.body)[1])
-        if posting.via or not (parts or goes_on):
-            return _nothing
-        told = tuple(KeptBack(part.filename, part.reason) for part in parts)
-        notice = Notice(Template.NOT_EVERYTHING_POSTED, posting.contact.person, kept_back=told, text_in_file=goes_on)
-        return self._to_participant(kept, found, notice, posting.contact.store_id)
+        notice = keeping_back(found, posting)
+        return _nothing if notice is None else self._to_participant(kept, found, notice, posting.contact.store_id)
 
     def not_posted(self, kept: Kept, found: Understanding, decision: Decision) -> Callable[[], None]:
         """To a participant whose mail came to nothing."""
         if decision.outcome is not Outcome.REFUSED or decision.told is None or decision.contact is None:
             return _nothing
-        person = decision.contact.person
-        if decision.told is NotPosted.LEFT and not found.passed:
-            return _nothing  # he is no participant any more, so only a proven From is answered
-        notice = Notice(Template.NOT_POSTED, person, why=decision.told)
+        notice = Notice(Template.NOT_POSTED, decision.contact.person, why=decision.told)
         return self._to_participant(kept, found, notice, decision.contact.store_id)
 
     def stranger(self, kept: Kept, found: Understanding) -> Callable[[], None]:
         """To somebody who wrote without a reply address: the same whether or not there is a case of his."""
-        once = f"answer:{found.sender.lower()}"
-        if not (found.passed and self._may_cause(kept, found)) or counts.was_told(once, self._now(), DAY):
+        if self.objection(kept, found, None):
             return _nothing
         send = self._courier.letter(Letter(Template.NO_CASE, found.sender, answers=found.mail.message_id or ""))
-        return self._once(once, [_by_origin(kept, found, 2), *_by_text(found), *_by_all("strangers", 100)], send)
+        caps = [_by_origin(kept, found, 2), _by_all("strangers", 100)]
+        return self._once(kept, found, _once_for(found, None), caps, send)
+
+    def objection(self, kept: Kept, found: Understanding, notice: Notice | None) -> str:
+        """Why its sender is told nothing, "" when he is. notice: to a participant; None for the words for strangers."""
+        if not kept.mail_from:
+            return "it has the null sender"  # RFC 3834 §2: two robots would talk for ever
+        if not found.may_be_answered:
+            return "its sender wants no automatic mail, or may be forged"
+        if notice is None and not found.passed:
+            return "nothing proves its sender"
+        if notice is not None and not is_own(found.sender, notice.to.address):
+            return "it is not from the participant's own address"
+        if notice is not None and notice.why is NotPosted.LEFT and not found.passed:
+            return "he is no participant any more, and nothing proves that it is from him"
+        if counts.was_told(_once_for(found, notice), self._now(), DAY):
+            return "one was told less than a day ago"
+        return ""
 
     def _to_participant(self, kept: Kept, found: Understanding, notice: Notice, store_id: str) -> Callable[[], None]:
-        person = notice.to
+        if self.objection(kept, found, notice):
+            return _nothing
         # It answers the mail that it is about, which stands in no thread yet.
-        notice = replace(notice, to=replace(person, last_sent_id=found.mail.message_id or person.last_sent_id))
-        once = f"answer:{_person_key(person)}"
-        if not self._may_cause(kept, found) or not is_own(found.sender, person.address):
-            return _nothing
-        if counts.was_told(once, self._now(), DAY):
-            return _nothing
-        caps = [_by_origin(kept, found, 20), *_by_text(found), *_by_all(f"store:{store_id}", 60)]
-        return self._once(once, caps, self._courier.notice(notice))
+        person = replace(notice.to, last_sent_id=found.mail.message_id or notice.to.last_sent_id)
+        caps = [_by_origin(kept, found, 20), _by_all(f"store:{store_id}", 60)]
+        send = self._courier.notice(replace(notice, to=person))
+        return self._once(kept, found, _once_for(found, notice), caps, send)
 
-    def _may_cause(self, kept: Kept, found: Understanding) -> bool:
-        """RFC 3834 §2: the null sender is never answered, two robots would talk for ever."""
-        return bool(kept.mail_from) and found.may_be_answered
+    def _once(
+        self, kept: Kept, found: Understanding, once: str, caps: list[_Cap], send: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Send unless that was told today or a cap is reached; only what is sent counts."""
 
-    def _once(self, once: str, caps: list[_Cap], send: Callable[[], None]) -> Callable[[], None]:
         def job() -> None:
             now = self._now()
-            if not counts.tell_once(once, now, DAY):
-                return
-            over = [cap for cap in caps if counts.add(f"answers:{cap.scope}", now, cap.span) > cap.limit]
+            # One mail to several cases is one text, however many of its participants are told.
+            first = not counts.was_told(f"answered:{kept.id}", now, DAY)
+            all_caps = [*caps, *(_by_text(found) if first else ())]
+            over = [cap for cap in all_caps if counts.amount(f"answers:{cap.scope}", now, cap.span) >= cap.limit]
             if over:
-                text = (
-                    f"Answers to {over[0].what} are held back: {over[0].limit} went out. A robot may be writing to us."
-                )
+                text = f"Answers to {over[0].what} are held back: {over[0].limit} went out. A robot may write to us."
                 alarms.raise_(f"answers:{over[0].scope}", text, now)
-                return
-            send()
+            elif counts.tell_once(once, now, DAY):
+                for cap in all_caps:
+                    counts.add(f"answers:{cap.scope}", now, cap.span)
+                counts.tell_once(f"answered:{kept.id}", now, DAY)
+                send()
 
         return job
 
 
-def _person_key(person: Participant) -> str:
-    return f"{person.case_id}:{person.address.lower()}"
+def keeping_back(found: Understanding, posting: Posting) -> Notice | None:
+    """What the author of a posting is told that is not in it, None when nothing is kept back."""
+    parts = found.words.kept_back if found.words else ()
+    goes_on = bool(split_text(posting.draft.body)[1])
+    if posting.via or not (parts or goes_on):
+        return None
+    told = tuple(KeptBack(part.filename, part.reason) for part in parts)
+    return Notice(Template.NOT_EVERYTHING_POSTED, posting.contact.person, kept_back=told, text_in_file=goes_on)
+
+
+def _once_for(found: Understanding, notice: Notice | None) -> str:
+    """Under which name it is noted that somebody was told today."""
+    if notice is None:
+        return f"answer:{found.sender.lower()}"
+    return f"answer:{notice.to.case_id}:{notice.to.address.lower()}"
 
 
 def _by_origin(kept: Kept, found: Understanding, limit: int) -> _Cap:
@@ -132,5 +151,5 @@ def _by_text(found: Understanding) -> list[_Cap]:
     return [_Cap(f"text:{digest}", "mails with one and the same text", REPEATED_TEXTS_A_DAY, DAY)]
 
 
-def _by_all(scope: str, limit: int) -> list[_Cap]:
-    return [_Cap(scope, "one store's people" if scope.startswith("store:") else scope, limit, HOUR)]
+def _by_all(scope: str, limit: int) -> _Cap:
+    return _Cap(scope, "one store's people" if scope.startswith("store:") else scope, limit, HOUR)

@@ -10,9 +10,10 @@ from typing import Any
 from gateway.cases import brakes
 from gateway.cases.limits import REST_FILENAME, split_text
 from gateway.cases.model import Draft
-from gateway.cases.notices import Notice
+from gateway.cases.notices import Notice, Template
 from gateway.desk import Desk
 from gateway.errors import Refused
+from gateway.inbound.answer import Answers, keeping_back
 from gateway.inbound.keep import recipients_from_json
 from gateway.inbound.process import mail_key
 from gateway.inbound.recognise import Decision
@@ -27,9 +28,10 @@ Document = dict[str, Any]
 class Explainer:
     """Explains mails, kept ones and others."""
 
-    def __init__(self, understander: Understander, desk: Desk, now: Callable[[], datetime]) -> None:
+    def __init__(self, understander: Understander, desk: Desk, answers: Answers, now: Callable[[], datetime]) -> None:
         self._understander = understander
         self._desk = desk
+        self._answers = answers
         self._now = now
 
     def explain(self, kept: Kept, raw: bytes) -> Document:
@@ -58,11 +60,16 @@ class Explainer:
             "authenticate": _authentication(found),
             "cut": _cut(found),
             "files": _files(found),
-            "cases": [self._decided(found, decision, raw) for decision in found.decisions],
-            "answer": "no_case" if found.for_a_stranger and found.passed and found.may_be_answered else None,
+            "cases": [self._decided(kept, found, decision, raw) for decision in found.decisions],
+            "answer": self._answer(kept, found, None, "") if found.for_a_stranger else None,
         }
 
-    def _decided(self, found: Understanding, decision: Decision, raw: bytes) -> Document:
+    def _answer(self, kept: Kept, found: Understanding, notice: Notice | None, why: str) -> Document:
+        """What its sender is told, and why not when he is not."""
+        template = Template.NO_CASE if notice is None else notice.template
+        return {"template": template.value, "why": why, "notSent": self._answers.objection(kept, found, notice)}
+
+    def _decided(self, kept: Kept, found: Understanding, decision: Decision, raw: bytes) -> Document:
         """What the mail comes to in one case."""
         contact = decision.contact
         document: Document = {"outcome": decision.outcome.value, "because": decision.because}
@@ -81,18 +88,19 @@ class Explainer:
                 "turnsWithinAMinute": decision.pace.turns,
                 "turnsAllowed": brakes.TURNS - 1,
             }
-        if decision.told is not None:
-            document["answer"] = {"template": "not_posted", "why": decision.told.value}
+        if decision.told is not None and contact is not None:
+            notice = Notice(Template.NOT_POSTED, contact.person, why=decision.told)
+            document["answer"] = self._answer(kept, found, notice, decision.told.value)
         if decision.alarm:
             document["alarm"] = decision.alarm
         if contact is not None and found.words is not None and decision.outcome is Outcome.HELD:
             document["wouldPost"] = _draft(self._understander.draft(found.mail, found.words, contact))
         for posting in found.postings:
             if posting.contact is contact:
-                document |= self._posting(found, posting, raw)
+                document |= self._posting(kept, found, posting, raw)
         return document
 
-    def _posting(self, found: Understanding, posting: Posting, raw: bytes) -> Document:
+    def _posting(self, kept: Kept, found: Understanding, posting: Posting, raw: bytes) -> Document:
         """What is posted, and what that comes to."""
         draft, person = posting.draft, posting.contact.person
         document = {"via": posting.via, "unverified": posting.unverified, "posts": _draft(draft)}
@@ -102,9 +110,8 @@ class Explainer:
             status, told = self._desk.preview_reply(person.case_id, posting.actor, draft)
         except Refused as error:
             return {**document, "outcome": Outcome.REFUSED.value, "because": error.text}
-        kept_back = found.words.kept_back if found.words else ()
-        if not posting.via and (kept_back or split_text(draft.body)[1]):
-            document["answer"] = {"template": "not_everything_posted", "why": "something is kept back"}
+        if (notice := keeping_back(found, posting)) is not None:
+            document["answer"] = self._answer(kept, found, notice, "something is kept back")
         return {**document, "statusThen": status.value, "sends": _notices(told)}
 
 

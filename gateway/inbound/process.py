@@ -91,33 +91,43 @@ class Processor:
         """Bring one claimed mail to its outcome, or give it back for a later try. Returns the next one."""
         structlog.contextvars.bind_contextvars(inbox_id=kept.id)
         try:
+            return self._try(kept)
+        except LeaseLost:
+            log.warning("mail.lease_lost")  # another worker has it; what was done here was taken back
+            return self._database.write(self._claim, durable=False)
+        except Later as error:
+            log.warning("mail.not_written", error=type(error).__name__)  # the lease runs out by itself
+            return None
+        finally:
+            structlog.contextvars.unbind_contextvars("inbox_id")
+
+    def _try(self, kept: Kept) -> Kept | None:
+        """`process`, but for trouble with the rows: raises LeaseLost, Later."""
+        try:
             if kept.lost >= LOST_AT_MOST:
                 return self._hold_unread(kept, f"processing ended {kept.lost} times without a result")
             raw = inbox.bytes_of(kept, self._files)
             found = self._understander.understand(kept, raw)
+            if found.authentication is not None:
+                kept = replace(kept, authentication=found.authentication.to_json())  # whatever comes, it is made once
             return self._act(kept, raw, found)
         except LeaseLost:
-            log.warning("mail.lease_lost")  # another worker has it; what was done here was taken back
-            return self._database.write(self._claim, durable=False)
+            raise
         except StillAsking as error:
             return self._await_dns(kept, str(error))
         except Later as error:
             return self._postpone(kept, str(error))
         except Killed:  # a kill counts like a death of this process (rule 9)
-            log.error("mail.too_heavy", tries=kept.attempts)
+            log.error("mail.too_heavy", tries=kept.failures + 1)
             return self._postpone(kept, "reading it took too much time or memory", tries=LOST_AT_MOST)
         except Exception as error:  # noqa: BLE001 - outermost boundary: a mail that breaks us waits, the next goes on
             log.error("mail.error", error=type(error).__name__, trace=traceback.format_exc())
             return self._postpone(kept, f"{type(error).__name__} while it was processed", tries=ERRORS_AT_MOST)
-        finally:
-            structlog.contextvars.unbind_contextvars("inbox_id")
 
     # Acting on what was understood
 
     def _act(self, kept: Kept, raw: bytes, found: Understanding) -> Kept | None:
         """Post to one case after the other; the row is finished in the transaction of the last."""
-        if found.authentication is not None:
-            kept = replace(kept, authentication=found.authentication.to_json())
         results = [_result(decision) for decision in found.decisions if decision.outcome is not Outcome.POSTED]
         results += self._posted_before(kept)
         done = {result.case_id for result in results}
@@ -203,9 +213,12 @@ class Processor:
 
     def _hold_unread(self, kept: Kept, reason: str) -> Kept | None:
         """Hold a mail that could not be looked at, for the people whose reply addresses it came to."""
+        results = self._posted_before(kept)
+        posted = {result.case_id for result in results}
         groups, _ = addressed(recipients_from_json(kept.recipients))
-        held = [_result(Decision(Outcome.HELD, reason, group[0])) for group in groups]
-        return self._finish(kept, held or [_result(Decision(Outcome.HELD, reason))])
+        held = [Decision(Outcome.HELD, reason, group[0]) for group in groups]
+        results += [_result(decision) for decision in held if decision.case_id not in posted]
+        return self._finish(kept, results or [_result(Decision(Outcome.HELD, reason))])
 
     def _await_dns(self, kept: Kept, reason: str) -> Kept | None:
         """Give a mail back until the DNS of its sender has answered, which is nobody's error: no growing pauses."""
@@ -214,27 +227,23 @@ class Processor:
             # The answer may have come before `hasten` could find the mail waiting.
             return self._now() if self._understander.has_answer(kept.id) else self._now() + ASKING
 
-        return self._give_back(kept, due_at, reason)
+        return self._give_back(kept, due_at, reason, failed=False)
 
     def _postpone(self, kept: Kept, reason: str, *, tries: int | None = None) -> Kept | None:
         """Later again. Our own trouble waits as long as it takes; a mail that breaks us is held after `tries`."""
-        if tries is not None and kept.attempts >= tries:
+        if tries is not None and kept.failures + 1 >= tries:
             return self._hold_unread(kept, reason)
-        pause = PAUSES[min(kept.attempts - kept.lost, len(PAUSES)) - 1]
-        return self._give_back(kept, lambda: self._now() + pause, reason)
+        pause = PAUSES[min(kept.failures, len(PAUSES) - 1)]
+        return self._give_back(kept, lambda: self._now() + pause, reason, failed=True)
 
-    def _give_back(self, kept: Kept, due_at: Callable[[], datetime], reason: str) -> Kept | None:
+    def _give_back(self, kept: Kept, due_at: Callable[[], datetime], reason: str, *, failed: bool) -> Kept | None:
         """Have a mail wait, and claim the next one. due_at: asked in the writer."""
 
         def job() -> Kept | None:
-            inbox.postpone(kept, due_at(), reason)
+            inbox.postpone(kept, due_at(), reason, failed=failed)
             return self._claim()
 
-        try:
-            following = self._database.write(job, durable=False)
-        except (LeaseLost, Later) as error:
-            log.warning("mail.not_postponed", error=type(error).__name__)  # the lease runs out by itself
-            return None
+        following = self._database.write(job, durable=False)
         log.info("mail.postponed", reason=reason)
         return following
 
@@ -300,4 +309,5 @@ def posted_result(person: Participant, posted: Posted, words: Words | None) -> R
 
 def _result(decision: Decision) -> Result:
     contact = decision.contact
-    return Result(decision.case_id, decision.outcome, decision.because, contact.person.id if contact else None)
+    person_id = contact.person.id if contact else None
+    return Result(decision.case_id, decision.outcome, decision.because, person_id, guess=decision.guess)

@@ -32,7 +32,7 @@ class Decision:
 
     outcome: POSTED means that its words are to be posted. contact: as whom; of a held mail, as whom it could be.
     via, unverified: as in `Message`. told: what a sender is told whose mail is not posted. pace: as it was judged.
-    alarm: what the operator is to look at, "" for nothing.
+    alarm: what the operator is to look at, "" for nothing. guess: whether no reply address names the case.
     """
 
     outcome: Outcome
@@ -43,6 +43,7 @@ class Decision:
     told: NotPosted | None = None
     pace: Pace | None = None
     alarm: str = ""
+    guess: bool = False
 
     @property
     def case_id(self) -> str:
@@ -73,11 +74,6 @@ class Claim:
         return self.authentication is not None and self.authentication.reserved
 
 
-def claimed_sender(mail: ParsedMail) -> str:
-    """The address in From; "" unless there is one field with one address (RFC 5322 §3.6, HARDENING rule 4)."""
-    return mail.from_[0].address if len(mail.from_) == 1 and len(mail.header_all("from")) == 1 else ""
-
-
 def addressed(recipients: Iterable[Recipient]) -> tuple[list[list[Contact]], list[Decision]]:
     """The participants whose reply addresses a mail came to, by case; and what becomes of addresses that are over."""
     people: dict[str, dict[int, Contact]] = {}
@@ -94,6 +90,8 @@ def addressed(recipients: Iterable[Recipient]) -> tuple[list[list[Contact]], lis
             over.append(_left(contact))
         else:
             people.setdefault(contact.person.case_id, {})[contact.person.id] = contact
+    # An address that is over takes nothing from one of the same case that counts: each case is decided once.
+    over = [decision for decision in over if decision.case_id not in people]
     return [list(group.values()) for group in people.values()], over
 
 
@@ -126,6 +124,9 @@ class Recogniser:
 
         Nobody learns that a case exists: whatever is not posted is held, with a suggestion for the one who looks.
         """
+        return replace(self._by_ids(claim, mail, address), guess=True)
+
+    def _by_ids(self, claim: Claim, mail: ParsedMail, address: str) -> Decision:
         if not claim.sender:
             return Decision(Outcome.HELD, "it does not name exactly one sender")
         ids = tuple(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references))))[:_IDS]
@@ -162,11 +163,12 @@ class Recogniser:
         if decision.outcome is not Outcome.POSTED or decision.contact is None:
             return decision
         person = decision.contact.person
-        posts = cases.latest_posts(person.case_id, brakes.POSTS_LOOKED_AT)
-        measured = pace(posts, person.id, person.role, self._now())
+        now = self._now()
+        this_hour = cases.posts_since(person.case_id, person.id, now - brakes.HOUR)
+        measured = pace(this_hour, cases.latest_posts(person.case_id, brakes.LATEST), person.role, now)
         if why := measured.too_fast:
             alarm = f"Mail about case {person.case_id} is held: {why}. Two programs may be answering each other."
-            return Decision(Outcome.HELD, why, decision.contact, pace=measured, alarm=alarm)
+            return Decision(Outcome.HELD, why, decision.contact, pace=measured, alarm=alarm, guess=decision.guess)
         return replace(decision, pace=measured)
 
 

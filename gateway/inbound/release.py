@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 
+from gateway.cases.access import Verdict
 from gateway.cases.model import Posted
 from gateway.cases.notices import Letter, Template
 from gateway.courier import Courier
@@ -15,7 +16,7 @@ from gateway.errors import Conflict, Refused
 from gateway.inbound.admit import Mailbox
 from gateway.inbound.keep import recipients_from_json
 from gateway.inbound.process import mail_key, posted_result
-from gateway.inbound.recognise import is_his
+from gateway.inbound.recognise import Claim, is_his
 from gateway.inbound.understand import Posting, Understander, Understanding, Words
 from gateway.signing import Keyring, Purpose
 from store import cases, inbox, known_addresses, parties
@@ -59,6 +60,8 @@ class Releases:
         Raises NotFound, Conflict (somebody works on it), Refused with the reason why it cannot be done.
         """
         kept, held = self._held(inbox_id)
+        if not held and remember:
+            raise Refused(f"Mail {inbox_id} is posted already; whose address it came from is asked with its release")
         if not held:
             return inbox.results(inbox_id)
         raw = inbox.bytes_of(kept, self._files)
@@ -66,11 +69,10 @@ class Releases:
         if found.words is None:
             raise Refused(f"Mail {inbox_id} cannot be posted: {kept.reason}")
         postings = [self._posting(kept, found, found.words, contact) for contact in self._contacts(kept, held)]
-        question = self._question(found, postings) if remember else None
+        if remember:  # first: a posting that fails can be made again
+            self._database.write(self._question(kept, found, postings))
         for posting in postings:
             self._post(kept, raw, found, posting)
-        if question is not None:
-            self._database.write(question)
         return inbox.results(inbox_id)
 
     def drop(self, inbox_id: int, why: str) -> tuple[Result, ...]:
@@ -102,17 +104,19 @@ class Releases:
         return kept, known
 
     def _contacts(self, kept: Kept, held: Iterable[Result]) -> list[Contact]:
-        """As whom it is posted; a reply address that it came to must still count. Raises Refused."""
+        """As whom it is posted where that can be; a reply address that it came to must still count. Raises Refused."""
         tokens = {r.handle: r.generation for r in recipients_from_json(kept.recipients) if r.mailbox is Mailbox.REPLY}
-        contacts = []
+        contacts, why = [], ""
         for result in held:
             contact = cases.contact(result.participant_id or 0)
             if contact is None or not contact.person.active:
-                raise Refused(f"Mail {kept.id} cannot be posted any more: its sender left the store")
-            person = contact.person
-            if tokens.get(person.handle, person.generation) != person.generation:
-                raise Refused(f"Mail {kept.id} cannot be posted any more: its reply address was revoked")
-            contacts.append(contact)
+                why = "its sender left the store"
+            elif tokens.get(contact.person.handle, contact.person.generation) != contact.person.generation:
+                why = "its reply address was revoked"
+            else:
+                contacts.append(contact)
+        if not contacts:
+            raise Refused(f"Mail {kept.id} cannot be posted any more: {why}")
         return contacts
 
     def _posting(self, kept: Kept, found: Understanding, words: Words, contact: Contact) -> Posting:
@@ -121,8 +125,15 @@ class Releases:
         if not draft.body and not draft.files:
             raise Refused(f"There is nothing new in mail {kept.id} that could be posted")
         sender = found.sender or kept.mail_from or "unknown sender"
-        own = is_his(sender, contact)
-        return Posting(contact, draft, via="" if own else sender, unverified=own and not found.passed)
+        own = bool(found.sender) and is_his(found.sender, contact)
+        return Posting(contact, draft, "" if own else sender, own and not self._is_proven(kept, found, contact))
+
+    def _is_proven(self, kept: Kept, found: Understanding, contact: Contact) -> bool:
+        """Whether the mail passed for the address of ours that it came to (HARDENING rule 14)."""
+        recipients = recipients_from_json(kept.recipients)
+        address = next((r.address for r in recipients if r.handle == contact.person.handle), recipients[0].address)
+        claim = Claim(found.sender, found.authentication)
+        return claim.verdict_for(contact.person.role, address) is Verdict.PASS
 
     def _post(self, kept: Kept, raw: bytes, found: Understanding, posting: Posting) -> None:
         person = posting.contact.person
@@ -139,13 +150,13 @@ class Releases:
             raise _changed(kept) from error
         log.info("mail.released", inbox_id=kept.id, case_id=person.case_id)
 
-    def _question(self, found: Understanding, postings: Iterable[Posting]) -> Callable[[], None]:
+    def _question(self, kept: Kept, found: Understanding, postings: Iterable[Posting]) -> Callable[[], None]:
         """What asks the participant about the other address. Raises Refused."""
         for posting in postings:
             contact = posting.contact
             if not posting.via or contact.person_id is None:
                 continue
-            if not found.passed:
+            if not self._is_proven(kept, found, contact):
                 raise Refused(f"{posting.via} cannot be remembered: nothing proves that the mail came from there")
             return self._asking(contact, contact.person_id, posting.via)
         raise Refused("There is no other address to remember: the mail came from a known one")

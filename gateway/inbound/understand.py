@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.cases.access import Verdict
-from gateway.cases.model import Actor, Door, Draft, Role, tidy_body
+from gateway.cases.model import Actor, Door, Draft, File, Role, tidy_body
 from gateway.cases.notices import NotPosted
 from gateway.errors import StillAsking
 from gateway.inbound.admit import Mailbox, Recipient
 from gateway.inbound.authenticate import Authenticator
 from gateway.inbound.keep import recipients_from_json
 from gateway.inbound.read import Reader
-from gateway.inbound.recognise import Claim, Decision, Recogniser, addressed, claimed_sender
+from gateway.inbound.recognise import Claim, Decision, Recogniser, addressed
 from gateway.mail import classify
-from gateway.mail.authentication.verdict import Authentication
+from gateway.mail.authentication.verdict import Authentication, only_sender
 from gateway.mail.classify import Kind
 from gateway.mail.files import Picked, SetAside
 from gateway.mail.html import html_to_text
@@ -93,7 +93,7 @@ class Understanding:
     @property
     def sender(self) -> str:
         """The one address in From, "" when there is none or more than one."""
-        return claimed_sender(self.mail)
+        return only_sender(self.mail)
 
     @property
     def passed(self) -> bool:
@@ -176,7 +176,8 @@ class Understander:
         if Mailbox.REPLY not in {recipient.mailbox for recipient in recipients}:
             address = next(r.address for r in recipients if r.mailbox is Mailbox.FROM)
             decisions.append(self._recogniser.by_ids(claim, found.mail, address))
-            for_a_stranger = decisions[-1].outcome is Outcome.HELD
+            # Whoever is only too fast is known: the words for strangers would be wrong for him.
+            for_a_stranger = decisions[-1].outcome is Outcome.HELD and decisions[-1].pace is None
         decisions = [_doubted(found, decision) for decision in decisions]
         return replace(found, decisions=tuple(decisions), authentication=authentication, for_a_stranger=for_a_stranger)
 
@@ -186,7 +187,7 @@ class Understander:
         """What is known about the sender, made once near the arrival (HARDENING rule 4). Raises StillAsking."""
         if kept.authentication:
             return Authentication.from_json(kept.authentication)
-        sender = claimed_sender(mail)
+        sender = only_sender(mail)
         passed_before = bool(sender) and senders.has_passed(sender)
         found = self._authenticator.authenticate(
             kept.id,
@@ -198,7 +199,7 @@ class Understander:
             kept_at=kept.kept_at,
             passed_before=passed_before,
         )
-        wait = WAIT_FOR_CUSTOMERS if set(roles) <= {Role.CUSTOMER} else WAIT_FOR_OTHERS
+        wait = WAIT_FOR_CUSTOMERS if set(roles) == {Role.CUSTOMER} else WAIT_FOR_OTHERS
         if found.verdict is Verdict.TEMPERROR and patient and self._now() - kept.kept_at < wait:
             raise StillAsking(found.because)
         return found.settled()
@@ -225,14 +226,19 @@ class Understander:
     def draft(self, mail: ParsedMail, words: Words, contact: Contact) -> Draft:
         """What a mail posts as somebody. Credentials that the writer quotes are in none of it (HARDENING rule 3)."""
         whole = tidy_body(self._redactor.text(mail.text if mail.text is not None else html_to_text(mail.html or "")))
-        body = tidy_body(self._redactor.text(words.reply.new)) if has_words(words.reply.new) else ""
+        says_something = has_words(words.reply.new) and words.reply.how != "echo"
+        body = tidy_body(self._redactor.text(words.reply.new)) if says_something else ""
         if in_subject := self._redactor.text(new_words(mail.subject, contact.subject)):
             body = f"{in_subject}\n\n{body}".rstrip()
         mail_id = mail.message_id or ""
         if len(mail_id) > _MAIL_ID_OCTETS or not mail_id.isprintable() or " " in mail_id:
             mail_id = ""  # nothing that could go into our own References
         files = tuple(
-            replace(file, data=self._redactor.raw(file.data)) if file.mime_type == "text/plain" else file
+            File(
+                self._redactor.text(file.filename),
+                file.mime_type,
+                self._redactor.raw(file.data) if file.mime_type == "text/plain" else file.data,
+            )
             for file in words.picked.files
         )
         return Draft(body, files, whole if whole != body else "", mail_id)
@@ -241,7 +247,7 @@ class Understander:
 def _without_case(verdict: classify.Verdict, recipients: tuple[Recipient, ...]) -> Decision | None:
     """What becomes of mail that no case sees, or None."""
     boxes = {recipient.mailbox for recipient in recipients}
-    if Mailbox.POSTMASTER in boxes and Mailbox.REPLY not in boxes:
+    if Mailbox.POSTMASTER in boxes and not boxes & {Mailbox.REPLY, Mailbox.FROM}:
         return Decision(Outcome.POSTMASTER, "it is for the operator of this gateway")
     if verdict.kind in _AUTOMATIC:
         return Decision(_AUTOMATIC[verdict.kind], verdict.because)

@@ -31,7 +31,8 @@ class Reply:
     """An answer split in two. new: the words of this mail; quoted: what was cut; how: the rule that cut, or `whole`.
 
     how: `marker`, `answered` (the text that we sent), `announcement`, `headers`, `divider`, `container`, `signs`,
-    `forward` (quoted is a mail that the writer passes on), `closing` (only a signature was cut) or `whole`.
+    `forward` (quoted is a mail that the writer passes on), `closing` (only a signature was cut), `echo` (nothing but a
+    mail of ours, quoted) or `whole`.
     """
 
     new: str
@@ -81,7 +82,8 @@ def _split(lines: Sequence[Line], answered: str | None) -> Reply:
         scan.labels = [_Label.NEW if label is _Label.CLOSING else label for label in scan.labels]
         new = _join(_new_lines(scan))
     if not has_words(new):
-        return Reply(_join(_shown(line) for line in lines), "", "forward" if scan.how == "forward" else "whole")
+        how = "forward" if scan.how == "forward" else "echo" if scan.only_echoes() else "whole"
+        return Reply(_join(_shown(line) for line in lines), "", how)
     quoted = _join(
         _shown(line)[len(scan.heads.get(index, "")) :]
         for index, line in enumerate(lines)
@@ -519,6 +521,14 @@ class _Scan:
                 and not (self.kinds[index] or shapes.is_rule(plain) or self._is_marker(index) or self._announces(index))
             ):
                 self.labels[index] = _Label.NEW
+
+    def only_echoes(self) -> bool:
+        """Whether there is only a mail of ours, quoted by signs or a container, with what announces or closes it."""
+        ours = any(map(self._is_marker, range(len(self.lines))))
+        own = (_Label.ANNOUNCED, _Label.CLOSING)
+        return ours and all(
+            self.depth[index] or not plain or self.labels[index] in own for index, plain in enumerate(self.plain)
+        )
 
     def _announces(self, at: int) -> bool:
         return shapes.is_announcement(self.plain[at], shapes.evidence(self.plain[at]), signed=True)

@@ -14,14 +14,16 @@ def new_words(subject: str, case_subject: str) -> str:
     `Re:` and its kin, and what filters on the way put in (`[EXTERNAL]`, `***SPAM***`), are nothing new, and neither is
     the case's subject with its end cut off.
     """
-    bare = _without_prefixes(subject[:_MOST])
-    known = " ".join(case_subject.split())
-    place = bare.casefold().find(known.casefold()) if known else -1
-    rest = bare if place < 0 else f"{bare[:place]} {bare[place + len(known) :]}"
-    rest = _without_prefixes(_MARKS.sub(" ", rest))
-    if not _WORDS.search(rest) or known.casefold().startswith(rest.casefold().rstrip(" .…")):
-        return ""
-    return bare
+    text, known = " ".join(subject[:_MOST].split()), " ".join(case_subject.split())
+    bare = _without_prefixes(text)
+    found = re.search(re.escape(known), text, re.IGNORECASE) if known else None
+    if found is not None:  # whatever looks like a prefix in it is the case's own
+        before, after = _without_prefixes(_MARKS.sub(" ", text[: found.start()])), text[found.end() :]
+        new = _WORDS.search(f"{before} {_MARKS.sub(' ', after)}")
+        return f"{before} {text[found.start() :]}".strip() if new else ""
+    rest = _without_prefixes(_MARKS.sub(" ", bare)).casefold().rstrip(" .…")
+    cut_off = (known.casefold(), _without_prefixes(known).casefold())
+    return "" if not _WORDS.search(rest) or any(one.startswith(rest) for one in cut_off) else bare
 
 
 def _without_prefixes(subject: str) -> str:

@@ -135,7 +135,7 @@ def authenticate(
 
     Asks the DNS only through `lookup`. Never raises because of what mail or records say.
     """
-    sender = _only_sender(mail)
+    sender = only_sender(mail)
     if not sender:
         return Authentication(Verdict.FAIL, "It does not name exactly one sender.")
     domain = domain_of(sender)
@@ -168,8 +168,8 @@ def authenticate(
     return _nothing_speaks(known, passed_before, because)
 
 
-def _only_sender(mail: ParsedMail) -> str:
-    """The address in From; "" unless there is one field with one address (RFC 5322 §3.6: exactly one field)."""
+def only_sender(mail: ParsedMail) -> str:
+    """The address in From; "" unless there is one field with one address (RFC 5322 §3.6, HARDENING rule 4)."""
     return mail.from_[0].address if len(mail.from_) == 1 and len(mail.header_all("from")) == 1 else ""
 
 
