@@ -9,6 +9,7 @@ from datetime import datetime
 import structlog
 
 from gateway.errors import NotFound
+from store.counts import bounded
 from store.database import sql
 from store.tables import from_ms, to_ms
 
@@ -28,7 +29,7 @@ class Alarm:
 
 def raise_(name: str, text: str, now: datetime) -> bool:
     """Raise an alarm. Returns whether it is a new one."""
-    at = to_ms(now)
+    at, name = to_ms(now), bounded(name)
     row: tuple[int] = sql(
         "INSERT INTO alarm (name, text, raised_at, last_at, times) VALUES (?, ?, ?, ?, 1)"
         " ON CONFLICT (name) DO UPDATE SET last_at = excluded.last_at, text = excluded.text, times = alarm.times + 1"

@@ -3,6 +3,7 @@
 Functions that write run inside a job of `Database.write`.
 """
 
+import hashlib
 from datetime import datetime, timedelta
 
 from store.database import sql
@@ -10,6 +11,14 @@ from store.tables import to_ms
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 KEPT = timedelta(days=3)  # nothing here is asked about longer ago
+_LONGEST = 200  # characters of a scope
+
+
+def bounded(name: str) -> str:
+    """A name as the tables hold it: addresses and domains may be longer than a column is."""
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST - 65]}:{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 def add(scope: str, now: datetime, span: timedelta, amount: int = 1) -> int:
@@ -17,7 +26,7 @@ def add(scope: str, now: datetime, span: timedelta, amount: int = 1) -> int:
     row: tuple[int] = sql(
         "INSERT INTO tally (scope, bucket, amount) VALUES (?, ?, ?)"
         " ON CONFLICT (scope, bucket) DO UPDATE SET amount = tally.amount + excluded.amount RETURNING amount",
-        (scope, _bucket(now, span), amount),
+        (bounded(scope), _bucket(now, span), amount),
     ).fetchone()
     return row[0]
 
@@ -33,14 +42,16 @@ def add_within(scope: str, now: datetime, span: timedelta, most: int, amount: in
         "INSERT INTO tally (scope, bucket, amount) VALUES (?, ?, ?)"
         " ON CONFLICT (scope, bucket) DO UPDATE SET amount = tally.amount + excluded.amount"
         " WHERE tally.amount + excluded.amount <= ?",
-        (scope, _bucket(now, span), amount, most),
+        (bounded(scope), _bucket(now, span), amount, most),
     ).rowcount
     return changed == 1
 
 
 def amount(scope: str, now: datetime, span: timedelta) -> int:
     """How much was counted in the stretch of `span` that `now` lies in."""
-    row = sql("SELECT amount FROM tally WHERE scope = ? AND bucket = ?", (scope, _bucket(now, span))).fetchone()
+    row = sql(
+        "SELECT amount FROM tally WHERE scope = ? AND bucket = ?", (bounded(scope), _bucket(now, span))
+    ).fetchone()
     return 0 if row is None else row[0]
 
 
@@ -55,7 +66,7 @@ def tell_once(scope: str, now: datetime, pause: timedelta) -> bool:
     changed: int = sql(
         "INSERT INTO told (scope, at) VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET at = excluded.at"
         " WHERE told.at <= ? OR told.at > ?",  # later than now: a clock was ahead once
-        (scope, at, at - pause // timedelta(milliseconds=1), at),
+        (bounded(scope), at, at - pause // timedelta(milliseconds=1), at),
     ).rowcount
     return changed == 1
 
@@ -63,7 +74,9 @@ def tell_once(scope: str, now: datetime, pause: timedelta) -> bool:
 def was_told(scope: str, now: datetime, pause: timedelta) -> bool:
     """Whether something was told less than `pause` ago."""
     oldest = to_ms(now) - pause // timedelta(milliseconds=1)
-    row = sql("SELECT 1 FROM told WHERE scope = ? AND at > ? AND at <= ?", (scope, oldest, to_ms(now))).fetchone()
+    row = sql(
+        "SELECT 1 FROM told WHERE scope = ? AND at > ? AND at <= ?", (bounded(scope), oldest, to_ms(now))
+    ).fetchone()
     return row is not None
 
 

@@ -9,6 +9,7 @@ from store.database import sql
 from store.tables import to_ms
 
 _NOTED_EVERY = timedelta(days=1)
+_LONGEST = 254  # characters
 
 
 def has_passed(address: str) -> bool:
@@ -18,6 +19,8 @@ def has_passed(address: str) -> bool:
 
 def note_pass(address: str, now: datetime) -> None:
     """Mail from this address passed authentication. Written once a day at most."""
+    if len(address) > _LONGEST:
+        return  # no mail system has one that long (RFC 5321 §4.5.3.1)
     sql(
         "INSERT INTO sender (address, passed_at) VALUES (?, ?)"
         " ON CONFLICT (address) DO UPDATE SET passed_at = excluded.passed_at WHERE sender.passed_at <= ?",

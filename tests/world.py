@@ -174,6 +174,15 @@ def wait_until(condition: Callable[[], object]) -> None:
         pause.wait(0.01)
 
 
+def process(parts: app.Parts) -> int:
+    """Process all that is due, also what only waits for a name server that will answer. Returns how many."""
+    count = parts.processor.drain()
+    while any("has not answered yet" in mail.reason for mail in inbox.listing(state="pending")):
+        wait_until(lambda: inbox.due(parts.now()))
+        count += parts.processor.drain()
+    return count
+
+
 class World:
     """A gateway at work in this process, with everybody around it."""
 
@@ -213,7 +222,7 @@ class World:
 
     def work(self) -> None:
         """Process and send all that is due."""
-        while self.parts.processor.drain() + self.parts.dispatcher.drain():
+        while process(self.parts) + self.parts.dispatcher.drain():
             pass
 
     def work_until(self, condition: Callable[[], object]) -> None:

@@ -22,6 +22,7 @@ from gateway.courier import Courier
 from gateway.inbound.recognise import Decision
 from gateway.inbound.understand import Posting, Understanding
 from store import alarms, counts
+from store.cases import Contact
 from store.counts import DAY, HOUR
 from store.inbox import Kept, Outcome
 
@@ -59,8 +60,15 @@ class Answers:
         """To a participant whose mail came to nothing."""
         if decision.outcome is not Outcome.REFUSED or decision.told is None or decision.contact is None:
             return _nothing
-        notice = Notice(Template.NOT_POSTED, decision.contact.person, why=decision.told)
+        notice = refusing(found, decision.contact, decision.told)
         return self._to_participant(kept, found, notice, decision.contact.store_id)
+
+    def not_taken(self, kept: Kept, found: Understanding, posting: Posting, because: str) -> Callable[[], None]:
+        """To the author of a mail that the law about cases forbids. because: its words."""
+        if posting.via:
+            return _nothing
+        notice = replace(refusing(found, posting.contact, NotPosted.NOT_TAKEN), because=because)
+        return self._to_participant(kept, found, notice, posting.contact.store_id)
 
     def stranger(self, kept: Kept, found: Understanding) -> Callable[[], None]:
         """To somebody who wrote without a reply address: the same whether or not there is a case of his."""
@@ -116,6 +124,13 @@ class Answers:
                 send()
 
         return job
+
+
+def refusing(found: Understanding, contact: Contact, why: NotPosted) -> Notice:
+    """What a participant is told whose mail is not posted; of a mail without words, also which files are not taken."""
+    parts = found.words.kept_back if found.words and why is NotPosted.NOTHING_NEW else ()
+    kept_back = tuple(KeptBack(part.filename, part.reason) for part in parts)
+    return Notice(Template.NOT_POSTED, contact.person, why=why, kept_back=kept_back)
 
 
 def keeping_back(found: Understanding, posting: Posting) -> Notice | None:

@@ -7,6 +7,7 @@ and then the dialogue stands still: the upgrade to TLS, and keeping a mail. What
 
 import asyncio
 import ssl
+from abc import abstractmethod
 from collections.abc import Coroutine
 from ipaddress import ip_address
 from typing import Any, ClassVar, cast
@@ -61,9 +62,9 @@ class Connection(SMTP):
             None, hostname=hostname, tls_context=tls, timeout=self._patience, loop=asyncio.get_running_loop()
         )
 
+    @abstractmethod
     def _take(self) -> bool:
         """Answer the next thing that was said. Returns whether there was one."""
-        raise NotImplementedError
 
     # What asyncio tells
 

@@ -13,7 +13,7 @@ from gateway.cases.model import Draft
 from gateway.cases.notices import Notice, Template
 from gateway.desk import Desk
 from gateway.errors import Refused
-from gateway.inbound.answer import Answers, keeping_back
+from gateway.inbound.answer import Answers, keeping_back, refusing
 from gateway.inbound.keep import recipients_from_json
 from gateway.inbound.process import mail_key
 from gateway.inbound.recognise import Decision
@@ -89,7 +89,7 @@ class Explainer:
                 "turnsAllowed": brakes.TURNS - 1,
             }
         if decision.told is not None and contact is not None:
-            notice = Notice(Template.NOT_POSTED, contact.person, why=decision.told)
+            notice = refusing(found, contact, decision.told)
             document["answer"] = self._answer(kept, found, notice, decision.told.value)
         if decision.alarm:
             document["alarm"] = decision.alarm

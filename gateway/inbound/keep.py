@@ -156,6 +156,8 @@ class Intake:
             idempotency.remember(key, "kept", now)
         tokens = dict.fromkeys(recipient.token for recipient in envelope.recipients if recipient.handle is not None)
         self._limits.count(tokens, envelope.network, len(envelope.data))
+        if raw_file and self._files.written_at(Room.RAW, raw_file[:2], raw_file) is None:
+            raise StoreUnavailable("The mail took too long to be stored; please try again")  # the sweep was faster
         return inbox.insert(
             now=now,
             mail_from=envelope.mail_from,

@@ -132,7 +132,8 @@ class Processor:
         results += self._posted_before(kept)
         done = {result.case_id for result in results}
         postings = [posting for posting in found.postings if posting.case_id not in done]
-        rest = self._rest(kept, found)
+        late: list[Callable[[], None]] = []  # answers that the postings cause
+        rest = self._rest(kept, found, late)
         following: list[Kept | None] = []
 
         def finish() -> None:
@@ -141,7 +142,7 @@ class Processor:
             following.append(self._claim())
 
         for place, posting in enumerate(postings, 1):
-            self._post(kept, raw, found, posting, results, finish if place == len(postings) else None)
+            self._post(kept, raw, found, posting, results, late, finish if place == len(postings) else None)
         if following:
             _tell(results)
             return following[0]
@@ -154,9 +155,10 @@ class Processor:
         found: Understanding,
         posting: Posting,
         results: list[Result],
+        late: list[Callable[[], None]],
         finish: Callable[[], None] | None,
     ) -> None:
-        """Post to one case. finish: what finishes the mail, for its last posting."""
+        """Post to one case. late: for the answer to a refusal. finish: what finishes the mail, for its last posting."""
         person = posting.contact.person
         answer = self._answers.kept_back(kept, found, posting)
 
@@ -175,8 +177,9 @@ class Processor:
             self._desk.deliver_reply(person.case_id, posting.actor, posting.draft, key=key, also=note)
         except Refused as error:
             results.append(Result(person.case_id, Outcome.REFUSED, error.text, person.id))
+            late.append(self._answers.not_taken(kept, found, posting, error.text))
 
-    def _rest(self, kept: Kept, found: Understanding) -> Callable[[], None]:
+    def _rest(self, kept: Kept, found: Understanding, late: list[Callable[[], None]]) -> Callable[[], None]:
         """What a mail causes beside its postings: answers, alarms, knowledge about its sender. Runs in the writer."""
         answers = [self._answers.not_posted(kept, found, decision) for decision in found.decisions]
         if found.for_a_stranger:
@@ -184,7 +187,7 @@ class Processor:
         raised = {decision.alarm: decision for decision in found.decisions if decision.alarm}
 
         def job() -> None:
-            for answer in answers:
+            for answer in (*answers, *late):
                 answer()
             for text, decision in raised.items():
                 alarms.raise_(f"loop:{decision.case_id}", text, self._now())

@@ -1,9 +1,11 @@
 """Whose words a mail is, in which case: by our reply address, else by the ids that it answers. Reads rows, writes none.
 
-HARDENING rule 4   what a reply address is worth from whom: one table, `gateway.cases.access`
-rule 5             without a reply address only a proven sender posts, and only by an id that is bound to him
-rule 6             each case gets one posting at most
-rule 24            what comes too fast for people waits for one
+HARDENING rule    says
+----------------  -----------------------------------------------------------------------------------------
+4                 what a reply address is worth from whom: one table, `gateway.cases.access`
+5                 without a reply address only a proven sender posts, and only by an id that is bound to him
+6                 each case gets one posting at most
+24                what comes too fast for people waits for one
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -29,7 +29,7 @@ log = structlog.get_logger("inbound")
 
 
 class Releases:
-    """Decisions of a person about held mail. link: makes the address of a page from its path."""
+    """Decisions of a person about held mail. public_url: where the page is on which an address is confirmed."""
 
     def __init__(
         self,

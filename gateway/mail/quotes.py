@@ -31,8 +31,8 @@ class Reply:
     """An answer split in two. new: the words of this mail; quoted: what was cut; how: the rule that cut, or `whole`.
 
     how: `marker`, `answered` (the text that we sent), `announcement`, `headers`, `divider`, `container`, `signs`,
-    `forward` (quoted is a mail that the writer passes on), `closing` (only a signature was cut), `echo` (nothing but a
-    mail of ours, quoted) or `whole`.
+    `forward` (quoted is a mail that the writer passes on), `closing` (only a signature was cut), `echo` (nothing but
+    the mail that is answered) or `whole`.
     """
 
     new: str
@@ -209,6 +209,7 @@ class _Scan:
         self.how = "signs" if any(self.depth) else "whole"
         self.words_from = self._nearest_words()
         self.heads: dict[int, str] = {}
+        self.repeats: Sequence[float] = ()  # of each line, when the mail that is answered is known
         self._first_new = 0
 
     def _nearest_words(self) -> list[int]:
@@ -504,6 +505,7 @@ class _Scan:
             if repeats[index] == 1 and self.depth[index - 1] and self.depth[index + 1]:
                 self.labels[index] = _Label.QUOTED
         self._give_back(repeats)
+        self.repeats = repeats
 
     def _give_back(self, repeats: Sequence[float]) -> None:
         """Lines that stand inside the repeated text and are not of it were written into the quote."""
@@ -523,11 +525,13 @@ class _Scan:
                 self.labels[index] = _Label.NEW
 
     def only_echoes(self) -> bool:
-        """Whether there is only a mail of ours, quoted by signs or a container, with what announces or closes it."""
-        ours = any(map(self._is_marker, range(len(self.lines))))
-        own = (_Label.ANNOUNCED, _Label.CLOSING)
-        return ours and all(
-            self.depth[index] or not plain or self.labels[index] in own for index, plain in enumerate(self.plain)
+        """Whether every word repeats the mail that is answered, but for what announces it.
+
+        Without that mail nobody knows: people also write into what their program quotes.
+        """
+        return bool(self.repeats) and all(
+            not plain or share == 1 or self._is_marker(index) or self._announces(index)
+            for index, (plain, share) in enumerate(zip(self.plain, self.repeats, strict=True))
         )
 
     def _announces(self, at: int) -> bool:

@@ -9,6 +9,7 @@ from gateway.errors import Conflict
 from store import cases
 from store.database import sql
 from tests.cli.installation import CUSTOMER_ADDRESS, MERCHANT_ADDRESS, NOW, Installation, Mailbox, OpenedCase
+from tests.world import process as process_all
 
 STRANGER = "somebody@else.example.net"
 
@@ -21,7 +22,7 @@ def case(installation: Installation) -> OpenedCase:
 def process(installation: Installation) -> None:
     """What a worker does."""
     with installation.parts() as parts:
-        parts.processor.drain()
+        process_all(parts)
 
 
 @pytest.fixture

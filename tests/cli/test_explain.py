@@ -6,6 +6,7 @@ import pytest
 
 from store.database import sql
 from tests.cli.installation import CUSTOMER_ADDRESS, MERCHANT_ADDRESS, Installation, OpenedCase, mail
+from tests.world import process
 
 STRANGER = "somebody@else.example.net"
 WORDS = "It arrived, thank you.\n\nOn Mon, 4 May 2026 at 11:30, Blue Kettle wrote:\n> Is it there?\n"
@@ -105,7 +106,7 @@ def test_a_file_that_is_not_there(installation: Installation, case: OpenedCase) 
 def test_show_explains_a_kept_mail(installation: Installation, case: OpenedCase) -> None:
     kept = installation.deliver(case.merchant, STRANGER, "Trust me")
     with installation.parts() as parts:
-        parts.processor.drain()
+        process(parts)
     out = installation.casegate("inbox", "show", kept).out
     assert "from another address" in out
     assert "classify      human" in out

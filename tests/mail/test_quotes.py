@@ -1,18 +1,15 @@
 """Cutting answers: the words of the writer are all there, the quoted ones are not, whatever the layout."""
 
 import re
-import sys
 from collections import Counter
-from collections.abc import Callable
 from html import escape
-from types import FrameType
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.mail.quotes import MARKER, Reply, has_words, split_reply
+from tests.work import steps
 
 OURS = """Hello Ann,
 
@@ -320,24 +317,6 @@ def test_the_answered_text_makes_nothing_vanish(text: str, answered: str) -> Non
 
 
 # ------------------------------------------------------------------------------------------- linear time
-
-
-def steps(call: Callable[[], Any]) -> int:
-    """Lines of Python that the call runs: a measure of work that no other load changes."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal count
-        count += 1
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 @pytest.mark.parametrize(

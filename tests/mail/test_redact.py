@@ -5,12 +5,9 @@ import email
 import html
 import quopri
 import re
-import sys
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from email.policy import SMTP, default
-from types import FrameType
-from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
@@ -24,6 +21,7 @@ from gateway.mail.redact import ADDRESS_REMOVED, LINK_REMOVED, Redactor
 from gateway.signing import Purpose
 from tests.mail import layouts
 from tests.outbound.test_compose import CUSTOMER, DOMAIN, KEYRING, QUESTION, compose, message, scene
+from tests.work import steps
 
 PUBLIC_URL = "https://cases.example.org"
 REDACTOR = Redactor(DOMAIN, PUBLIC_URL)
@@ -374,24 +372,6 @@ def test_any_bytes_stay(data: bytes) -> None:
 
 
 # ------------------------------------------------------------------------------------------- linear time
-
-
-def steps(call: Callable[[], Any]) -> int:
-    """Lines of Python that the call runs: a measure of work that no other load changes."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal count
-        count += 1
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 HOSTILE = [

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.cases.access import Verdict
 from gateway.cases.model import Role
-from gateway.errors import Refused, StillAsking, StoreUnavailable
+from gateway.errors import NotAllowed, Refused, StillAsking, StoreUnavailable
 from gateway.heavy import Killed
 from gateway.mail.authentication.verdict import Authentication
 from store import alarms, cases, inbox
@@ -242,6 +242,35 @@ def test_an_answer_of_nothing_but_our_mail_is_nothing_new(world: World) -> None:
     kept = world.answer(world.newest_mail_to(TOM), "")
     assert world.outcomes(kept) == ["refused"]
     assert len(world.said(case)) == 1
+
+
+def test_an_answer_that_was_written_into_the_quotation_is_not_taken_for_an_echo(world: World) -> None:
+    case = world.open_case()
+    receipt = world.newest_mail_to(TOM)
+    quoted = "".join(f"> {line}\n" for line in receipt.text.splitlines())
+    text = f"On Mon, 4 May 2026 at 11:30, Blue Kettle wrote:\n{quoted}> It is the glass lid that I miss\n"
+    assert world.outcomes(world.answer(receipt, text, quotes=False)) == ["posted"]
+    assert "It is the glass lid that I miss" in world.said(case)[-1][1]
+
+
+def test_a_mail_of_only_a_file_that_is_not_taken_says_which(world: World) -> None:
+    world.open_case()
+    receipt = world.newest_mail_to(TOM)
+    assert world.outcomes(world.answer(receipt, "", quotes=False, files=PROGRAM)) == ["refused"]
+    assert "setup.exe" in world.sink.to(TOM)[-1].text
+
+
+def test_what_the_law_forbids_is_told_with_its_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The law refuses no mail today; whoever changes it need not think of this."""
+    world.open_case()
+    receipt = world.newest_mail_to(TOM)
+
+    def forbid(*_: Any, **__: Any) -> None:
+        raise NotAllowed("This case takes no answers")
+
+    monkeypatch.setattr(world.parts.desk, "deliver_reply", forbid)
+    assert world.outcomes(world.answer(receipt, "Hello")) == ["refused"]
+    assert "This case takes no answers" in world.sink.to(TOM)[-1].text
 
 
 def test_the_name_of_a_file_holds_no_credential(world: World) -> None:

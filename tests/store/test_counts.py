@@ -56,3 +56,16 @@ def test_the_same_alarm_again_only_counts(database: Database) -> None:
     assert alarms.untold() == ()
     database.write(lambda: alarms.clear("loop:case_1"))
     assert alarms.raised() == ()
+
+
+def test_names_longer_than_a_column_are_told_apart(database: Database) -> None:
+    long = "answers:domain:" + "a" * 300
+    assert len(counts.bounded(long)) == 200
+    assert counts.bounded(long) != counts.bounded(long + "b")
+    assert database.write(lambda: counts.add(long, NOW, HOUR)) == 1
+    assert counts.amount(long + "b", NOW, HOUR) == 0
+    assert database.write(lambda: counts.tell_once(long, NOW, DAY))
+    assert counts.was_told(long, NOW, DAY)
+    assert database.write(lambda: alarms.raise_(long, "text", NOW))
+    database.write(lambda: senders.note_pass("a" * 300 + "@customer.test", NOW))
+    assert not senders.has_passed("a" * 300 + "@customer.test")
