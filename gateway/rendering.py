@@ -147,7 +147,12 @@ class Renderer:
 NO_CONVERSATION: dict[str, object] = {"excerpt": "", "new": (), "earlier": ()}
 
 _NOW = "14 Nov 2026, 09:30 UTC"
-_LETTERS = {"no_case": ("STRANGER",), "mail_held": ("REVIEWER", "OPERATOR"), "confirm_address": ("CUSTOMER",)}
+_LETTERS = {
+    "no_case": ("STRANGER",),
+    "mail_held": ("REVIEWER", "OPERATOR"),
+    "confirm_address": ("CUSTOMER",),
+    "sign_in": ("CUSTOMER", "MERCHANT"),
+}
 _NOT_POSTED: dict[str, dict[str, object]] = {
     "nothing new": {"kept_back": []},
     "revoked": {"marker": ""},
@@ -196,7 +201,8 @@ def sample(reader: str) -> dict[str, object]:
         "kept_back": [{"name": "holiday.mov", "reason": "files of this type are not taken"}],
         "text_in_file": True,  # the end of a long text was added as a file
         "why": "",  # why a mail was not posted: nothing new, revoked, left, not taken
-        "because": "",  # what the law says, with `not taken`
+        "because": "The case is closed",  # why, in the words of the law, of a mail system or of a signal
+        "closes_at": _NOW,  # when a silent case closes
     }
 
 
@@ -217,9 +223,10 @@ def letter_sample(reader: str) -> dict[str, object]:
         "brand": "Cases",
         "operator_address": "operator@example.org",  # or ""
         "marker": "",
-        "link": "https://cases.example.org/confirm/1" if reader == "CUSTOMER" else "",  # of confirm_address
+        "link": "https://cases.example.org/confirm/1" if reader == "CUSTOMER" else "",  # of what is confirmed
         "address": "mia@work.example.org",
         "store": "Pixel Shop",
+        "minutes": 10,  # for which the link of sign_in works
         "held": [held, held | {"subject": "", "order_number": "", "whose": ""}],
         "alarms": ["The relay refuses our mail since 09:00. Look at its log."],
     }

@@ -5,7 +5,7 @@ Functions that write run inside a job of `Database.write`.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -69,11 +69,11 @@ _CASE = (
     " c.last_message_at, c.last_message_by, c.last_activity_at, c.closed_at, c.closed_by, c.created_at, c.updated_at,"
     " c.version"
 )
-_CUSTOMER = "k.id, k.store_id, k.email, k.first_name, k.last_name, k.locale"
+_CUSTOMER = "k.id, k.store_id, k.email, k.first_name, k.last_name, k.locale, k.time_zone"
 _ORDER = "o.id, o.store_id, o.customer_id, o.number, o.amount, o.currency, o.status, o.created_at"
 _VIEW = f"{_CASE}, {_CUSTOMER}, {_ORDER}"
 _FROM = "FROM cases c JOIN customer k ON k.id = c.customer_id JOIN orders o ON o.id = c.order_id"
-_CASE_COLUMNS, _VIEW_COLUMNS = 17, 31
+_CASE_COLUMNS, _CUSTOMER_COLUMNS, _VIEW_COLUMNS = 17, 7, 32
 
 
 def _case(row: Sequence[Any]) -> Case:
@@ -85,8 +85,8 @@ def _case(row: Sequence[Any]) -> Case:
 
 
 def _view(row: Sequence[Any]) -> CaseView:
-    order = row[_CASE_COLUMNS + 6 : _VIEW_COLUMNS]
-    return CaseView(_case(row), Customer(*row[_CASE_COLUMNS : _CASE_COLUMNS + 6]), _order(order))
+    order = _CASE_COLUMNS + _CUSTOMER_COLUMNS
+    return CaseView(_case(row), Customer(*row[_CASE_COLUMNS:order]), _order(row[order:_VIEW_COLUMNS]))
 
 
 def _order(row: Sequence[Any]) -> Order:
@@ -106,14 +106,14 @@ def find(case_id: str) -> CaseView | None:
 def load(case_id: str) -> CaseFile | None:
     """A case with everything that an operation needs, or None."""
     row = sql(
-        f"SELECT {_VIEW}, c.message_count, s.id, s.name, s.created_at, s.strict {_FROM}"
-        " JOIN store s ON s.id = c.store_id WHERE c.id = ?",
+        f"SELECT {_VIEW}, c.message_count, s.id, s.name, s.created_at, s.strict, s.locale, s.time_zone, s.colour,"
+        f" s.from_address, s.logo {_FROM} JOIN store s ON s.id = c.store_id WHERE c.id = ?",
         (case_id,),
     ).fetchone()
     if row is None:
         return None
-    count, store_id, name, created, strict = row[_VIEW_COLUMNS:]
-    store = Store(store_id, name, from_ms(created), bool(strict))
+    count, store_id, name, created, strict, *look = row[_VIEW_COLUMNS:]
+    store = Store(store_id, name, from_ms(created), bool(strict), *look)
     return CaseFile(_view(row), store, participants(case_id), count)
 
 
@@ -175,7 +175,7 @@ def update(case: Case, message_count: int) -> None:
 
 _PARTICIPANT = (
     "p.id, p.case_id, p.role, p.address, p.name, p.handle, p.generation, p.member_id,"
-    " p.active AND (m.id IS NULL OR m.active), p.reference_ids, p.last_sent_id"
+    " p.active AND (m.id IS NULL OR m.active), p.reference_ids, p.last_sent_id, m.muted"
 )
 _PARTICIPANTS = "FROM participant p LEFT JOIN member m ON m.id = p.member_id"
 
@@ -183,7 +183,7 @@ _PARTICIPANTS = "FROM participant p LEFT JOIN member m ON m.id = p.member_id"
 def _participant(row: Sequence[Any]) -> Participant:
     return Participant(
         row[0], row[1], Role(row[2]), row[3], row[4], bytes(row[5]), row[6], row[7], bool(row[8]),
-        tuple(json.loads(row[9])), row[10],
+        tuple(json.loads(row[9])), row[10], frozenset((row[11] or "").split()),
     )  # fmt: skip
 
 
@@ -197,7 +197,7 @@ _CONTACT = (
     f"SELECT {_PARTICIPANT}, c.store_id, c.customer_id, c.subject, c.status, s.strict {_PARTICIPANTS}"
     " JOIN cases c ON c.id = p.case_id JOIN store s ON s.id = c.store_id"
 )
-_PARTICIPANT_COLUMNS = 11
+_PARTICIPANT_COLUMNS = 12
 
 
 def _contact(row: Sequence[Any]) -> Contact:
@@ -285,10 +285,7 @@ def extend_thread(person: Participant, rfc_message_id: str, *, sent_by_him: bool
         "UPDATE participant SET reference_ids = ?, last_sent_id = ? WHERE id = ?",
         (json.dumps(ids), last_sent, person.id),
     )
-    return Participant(
-        person.id, person.case_id, person.role, person.address, person.name, person.handle, person.generation,
-        person.member_id, person.active, tuple(ids), last_sent,
-    )  # fmt: skip
+    return replace(person, reference_ids=tuple(ids), last_sent_id=last_sent)
 
 
 _MESSAGE = "id, case_id, number, sender_type, sender_id, sender_name, body, created_at, audience, via, unverified"

@@ -34,12 +34,15 @@ class NewMail:
     rfc_message_id: str
     subject: str
     data: bytes
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A row of the outbox. state: queued, claimed, sent, failed, cancelled. answer: the relay's last words, or why.
 
+    route: `operator` for mail that goes by the operator's own relay, else "". report: what was heard of it afterwards
+    (delayed, bounced, complained) or why it was not sent (suppressed), else ""; report_text: in whose words.
     stands: whether the recipient is still that participant with that generation (only told by `claim`).
     """
 
@@ -61,6 +64,9 @@ class Outgoing:
     sent_at: datetime | None
     relay: str
     answer: str
+    route: str
+    report: str
+    report_text: str
     data: bytes
     stands: bool = True
 
@@ -71,7 +77,7 @@ class LeaseLost(Exception):
 
 _COLUMNS = (
     "id, case_id, participant_id, message_id, template, recipient, envelope_from, rfc_message_id, subject, state, "
-    "due_at, attempts, unclear, created_at, give_up_at, sent_at, relay, answer, data"
+    "due_at, attempts, unclear, created_at, give_up_at, sent_at, relay, answer, route, report, report_text, data"
 )
 _WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "x''"
 
@@ -79,12 +85,12 @@ _WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "x''"
 def _outgoing(row: tuple, stands: bool = True) -> Outgoing:  # type: ignore[type-arg]
     (
         id_, case_id, participant, message, template, recipient, envelope_from, rfc_id, subject, state, due, attempts,
-        unclear, created, give_up, sent, relay, answer, data,
+        unclear, created, give_up, sent, relay, answer, route, report, report_text, data,
     ) = row  # fmt: skip
     return Outgoing(
         id_, case_id, participant, message, template, recipient, envelope_from, rfc_id, subject, state, from_ms(due),
         attempts, unclear, from_ms(created), from_ms(give_up), None if sent is None else from_ms(sent), relay,
-        answer, bytes(data), stands,
+        answer, route, report, report_text, bytes(data), stands,
     )  # fmt: skip
 
 
@@ -94,11 +100,11 @@ def insert(mail: NewMail, now: datetime) -> None:
     sql(
         "INSERT INTO outbox (handle, case_id, participant_id, generation, message_id, template, recipient,"
         " envelope_from, rfc_message_id, subject, state, due_at, attempts, unclear, worker, created_at, give_up_at,"
-        " relay, answer, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, 0, '', ?, ?, '', '', ?)",
+        " relay, answer, route, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, 0, '', ?, ?, '', '', ?, ?)",
         (
             mail.handle, mail.case_id, mail.participant_id, mail.generation, mail.message_id, mail.template,
             mail.recipient, mail.envelope_from, mail.rfc_message_id, mail.subject, at, at, to_ms(now + GIVE_UP),
-            mail.data,
+            mail.route, mail.data,
         ),
     )  # fmt: skip
 

@@ -10,15 +10,23 @@ from store.database import sql
 from store.identifiers import new_id
 from store.tables import from_ms, to_ms
 
+_STORE = "id, name, created_at, strict, locale, time_zone, colour, from_address, logo"
+_CUSTOMER = "id, store_id, email, first_name, last_name, locale, time_zone"
+_MEMBER = "id, store_id, email, name, muted"
+
 
 def find_store(store_id: str) -> Store | None:
     """A store, or None."""
-    row = sql("SELECT id, name, created_at, strict FROM store WHERE id = ?", (store_id,)).fetchone()
+    row = sql(f"SELECT {_STORE} FROM store WHERE id = ?", (store_id,)).fetchone()
     return None if row is None else _store(row)
 
 
 def _store(row: Sequence[Any]) -> Store:
-    return Store(row[0], row[1], from_ms(row[2]), bool(row[3]))
+    return Store(row[0], row[1], from_ms(row[2]), bool(row[3]), *row[4:])
+
+
+def _member(row: Sequence[Any]) -> Member:
+    return Member(row[0], row[1], row[2], row[3], frozenset(row[4].split()))
 
 
 def get_store(store_id: str) -> Store:
@@ -32,27 +40,47 @@ def get_store(store_id: str) -> Store:
 def add_store(store: Store) -> bool:
     """Add a store inside a write. False when there is one with that id already; that one stays as it is."""
     added = sql(
-        "INSERT INTO store (id, name, created_at, strict) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        (store.id, store.name, to_ms(store.created_at), store.strict),
-    )
+        f"INSERT INTO store ({_STORE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (
+            store.id, store.name, to_ms(store.created_at), store.strict, store.locale, store.time_zone, store.colour,
+            store.from_address, store.logo,
+        ),
+    )  # fmt: skip
     return bool(added.rowcount)
 
 
 def save_store(store: Store) -> None:
     """Write the settings of a store. Raises NotFound."""
-    if sql("UPDATE store SET name = ?, strict = ? WHERE id = ?", (store.name, store.strict, store.id)).rowcount != 1:
+    changed = sql(
+        "UPDATE store SET name = ?, strict = ?, locale = ?, time_zone = ?, colour = ?, from_address = ?, logo = ?"
+        " WHERE id = ?",
+        (
+            store.name, store.strict, store.locale, store.time_zone, store.colour, store.from_address, store.logo,
+            store.id,
+        ),
+    ).rowcount  # fmt: skip
+    if changed != 1:
         raise NotFound(f"There is no store {store.id}")
 
 
 def stores() -> tuple[Store, ...]:
     """All stores by name."""
-    return tuple(_store(row) for row in sql("SELECT id, name, created_at, strict FROM store ORDER BY name"))
+    return tuple(_store(row) for row in sql(f"SELECT {_STORE} FROM store ORDER BY name"))
 
 
 def members(store_id: str) -> tuple[Member, ...]:
     """The people who work for a store now, in the order in which they came."""
-    rows = sql("SELECT id, store_id, email, name FROM member WHERE store_id = ? AND active ORDER BY id", (store_id,))
-    return tuple(Member(*row) for row in rows)
+    rows = sql(f"SELECT {_MEMBER} FROM member WHERE store_id = ? AND active ORDER BY id", (store_id,))
+    return tuple(_member(row) for row in rows)
+
+
+def mute(member_id: str, notice: str) -> None:
+    """Have a person not be mailed a notice any more, inside a write. Twice is once. Raises NotFound."""
+    row = sql("SELECT muted FROM member WHERE id = ?", (member_id,)).fetchone()
+    if row is None:
+        raise NotFound("There is no such member")
+    muted = " ".join(sorted({*row[0].split(), notice}))
+    sql("UPDATE member SET muted = ? WHERE id = ?", (muted, member_id))
 
 
 def add_member(store_id: str, email: str, name: str, now: datetime) -> Member:
@@ -61,10 +89,10 @@ def add_member(store_id: str, email: str, name: str, now: datetime) -> Member:
     row = sql(
         "INSERT INTO member (id, store_id, email, name, active, created_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (store_id, email) DO UPDATE SET name = excluded.name, active = excluded.active"
-        " RETURNING id, store_id, email, name",
+        f" RETURNING {_MEMBER}",
         (new_id("mbr", now), store_id, email, name, True, to_ms(now)),
     ).fetchone()
-    return Member(*row)
+    return _member(row)
 
 
 def insert_member(member: Member, now: datetime) -> None:
@@ -89,20 +117,22 @@ def remove_member(store_id: str, email: str) -> None:
 
 def find_customer(customer_id: str) -> Customer | None:
     """A customer, or None."""
-    row = sql(
-        "SELECT id, store_id, email, first_name, last_name, locale FROM customer WHERE id = ?", (customer_id,)
-    ).fetchone()
+    row = sql(f"SELECT {_CUSTOMER} FROM customer WHERE id = ?", (customer_id,)).fetchone()
     return None if row is None else Customer(*row)
 
 
 def save_customer(customer: Customer) -> None:
     """Add or refresh a customer inside a write. Raises Conflict when the id belongs to another store."""
     changed = sql(
-        "INSERT INTO customer (id, store_id, email, first_name, last_name, locale) VALUES (?, ?, ?, ?, ?, ?)"
+        f"INSERT INTO customer ({_CUSTOMER}) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET email = excluded.email, first_name = excluded.first_name,"
-        " last_name = excluded.last_name, locale = excluded.locale WHERE customer.store_id = excluded.store_id",
-        (customer.id, customer.store_id, customer.email, customer.first_name, customer.last_name, customer.locale),
-    ).rowcount
+        " last_name = excluded.last_name, locale = excluded.locale, time_zone = excluded.time_zone"
+        " WHERE customer.store_id = excluded.store_id",
+        (
+            customer.id, customer.store_id, customer.email, customer.first_name, customer.last_name, customer.locale,
+            customer.time_zone,
+        ),
+    ).rowcount  # fmt: skip
     if changed != 1:
         raise Conflict(f"customer {customer.id} belongs to another store")
 

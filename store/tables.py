@@ -55,12 +55,20 @@ class Row(Model):
 
 
 class StoreRow(Row):
-    """A merchant's shop. strict: takes a customer's mail from his own address only, a merchant's only proven."""
+    """A merchant's shop. strict: takes a customer's mail from his own address only, a merchant's only proven.
+
+    How its mail looks: colour is `#rrggbb`, logo the digest of a `StoreLogoRow`; each "" for what all stores have.
+    """
 
     id = CharField(48, primary_key=True)
     name = CharField(200)
     created_at = Moment()
     strict = BooleanField(constraints=[_FALSE])
+    locale = CharField(35, constraints=[_EMPTY])
+    time_zone = CharField(64, constraints=[_EMPTY])
+    colour = CharField(7, constraints=[_EMPTY])
+    from_address = CharField(254, constraints=[_EMPTY])
+    logo = CharField(64, constraints=[_EMPTY])
 
     class Meta:
         """Name."""
@@ -68,8 +76,49 @@ class StoreRow(Row):
         table_name = "store"
 
 
+class StoreLogoRow(Row):
+    """A picture that mails of a store bear."""
+
+    digest = CharField(64, primary_key=True)
+    mime_type = CharField(127)
+    width = IntegerField()
+    height = IntegerField()
+    data = BlobField()
+
+    class Meta:
+        """Name."""
+
+        table_name = "store_logo"
+
+
+class TemplateOverrideRow(Row):
+    """A store's own words for one mail; the highest version counts, one with all of them empty is the built-in.
+
+    broken: why it is not used, "" while it is.
+    """
+
+    id = AutoField()
+    store_id = CharField(48)
+    template = CharField(64)
+    version = IntegerField()
+    created_at = Moment()
+    broken = TextField()
+    subject = TextField()
+    text = TextField()
+    html = TextField()
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "template_override"
+        indexes = ((("store_id", "template", "version"), True),)
+
+
 class MemberRow(Row):
-    """A person who works for a store. Removed members stay, inactive, so that history keeps its author."""
+    """A person who works for a store. Removed members stay, inactive, so that history keeps its author.
+
+    muted: names of the notices that he does not want, with blanks between.
+    """
 
     id = CharField(48, primary_key=True)
     store_id = CharField(48)
@@ -77,6 +126,7 @@ class MemberRow(Row):
     name = CharField(200)
     active = BooleanField()
     created_at = Moment()
+    muted = TextField(constraints=[_EMPTY])
 
     class Meta:
         """Name and keys."""
@@ -94,6 +144,7 @@ class CustomerRow(Row):
     first_name = CharField(200)
     last_name = CharField(200)
     locale = CharField(35)
+    time_zone = CharField(64, constraints=[_EMPTY])
 
     class Meta:
         """Name and keys."""
@@ -330,6 +381,10 @@ class OutboxRow(Row):
 
     state: queued, claimed, sent, failed or cancelled. due_at, attempts: as in the inbox. unclear counts the tries of
     which nobody knows whether the relay took the mail. answer: the relay's last words, or why it was cancelled.
+    route: `operator` for mail that goes by the operator's own relay, else "".
+    report: what was heard of it afterwards (delayed, bounced, complained) or why it was not sent (suppressed), else "";
+    report_text says it in the words of whoever reported; reports counts all that came.
+    told_at: when the people of the case were told of a bounce.
     """
 
     id = AutoField()
@@ -355,6 +410,12 @@ class OutboxRow(Row):
     answer = TextField()
     data = BlobField()
     relay_id = CharField(254, constraints=[_EMPTY])
+    route = CharField(16, constraints=[_EMPTY])
+    report = CharField(16, constraints=[_EMPTY])
+    report_text = TextField(constraints=[_EMPTY])
+    reported_at = Moment(null=True)
+    reports = IntegerField(constraints=[_FALSE])
+    told_at = Moment(null=True)
 
     class Meta:
         """Name."""
@@ -368,6 +429,15 @@ OutboxRow.add_index(
 )
 OutboxRow.add_index(OutboxRow.index(OutboxRow.state, OutboxRow.id, name="outbox_state"))
 OutboxRow.add_index(OutboxRow.index(OutboxRow.relay_id, where=SQL("relay_id <> ''"), name="outbox_relay_id"))
+OutboxRow.add_index(
+    OutboxRow.index(OutboxRow.message_id, where=SQL("message_id IS NOT NULL"), name="outbox_message_id")
+)
+OutboxRow.add_index(
+    OutboxRow.index(OutboxRow.recipient, OutboxRow.reported_at, where=SQL("report <> ''"), name="outbox_reported")
+)
+OutboxRow.add_index(
+    OutboxRow.index(OutboxRow.id, where=SQL("report = 'bounced' AND told_at IS NULL"), name="outbox_untold")
+)
 
 
 class IdempotencyRow(Row):
@@ -496,8 +566,62 @@ class AlarmRow(Row):
         table_name = "alarm"
 
 
+class SuppressionRow(Row):
+    """An address that gets no mail. address: in lower case. until is empty where only a person ends it.
+
+    reason: dead, complaint or operator. source: rcpt, report or operator. times: how often it was found dead.
+    outbox_id: the mail that told.
+    """
+
+    address = CharField(254, primary_key=True)
+    reason = CharField(16)
+    source = CharField(16)
+    detail = TextField()
+    since = Moment()
+    until = Moment(null=True)
+    times = IntegerField()
+    outbox_id = IntegerField(null=True)
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "suppression"
+        indexes = ((("source", "since"), False),)
+
+
+class PaceRow(Row):
+    """How fast we send by a relay or to a domain. Both in microseconds since 1970, as rates are finer than ours.
+
+    next_at: when the next mail may go. tail_at: when the last of those may go that were told to wait.
+    """
+
+    scope = CharField(200, primary_key=True)
+    next_at = BigIntegerField(index=True)
+    tail_at = BigIntegerField()
+
+    class Meta:
+        """Name."""
+
+        table_name = "pace"
+
+
+class CanaryRow(Row):
+    """A mail of ours to ourselves. seen_at: when it came back."""
+
+    handle = BlobField(primary_key=True)
+    sent_at = Moment(index=True)
+    seen_at = Moment(null=True)
+
+    class Meta:
+        """Name."""
+
+        table_name = "canary"
+
+
 TABLES: tuple[type[Row], ...] = (
     StoreRow,
+    StoreLogoRow,
+    TemplateOverrideRow,
     MemberRow,
     CustomerRow,
     OrderRow,
@@ -517,4 +641,7 @@ TABLES: tuple[type[Row], ...] = (
     TallyRow,
     ToldRow,
     AlarmRow,
+    SuppressionRow,
+    PaceRow,
+    CanaryRow,
 )

@@ -60,27 +60,37 @@ class Door(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A merchant's shop. strict: takes mail only from addresses that are known, a merchant's only when proven."""
+    """A merchant's shop. strict: takes mail only from addresses that are known, a merchant's only when proven.
+
+    How its mail looks, each "" for the same as everywhere: locale (such as `pt-BR`) and time_zone (such as
+    `Europe/Lisbon`) of its members, colour (`#rrggbb`), from_address (of its own domain), logo (digest of a picture).
+    """
 
     id: str
     name: str
     created_at: datetime
     strict: bool = False
+    locale: str = ""
+    time_zone: str = ""
+    colour: str = ""
+    from_address: str = ""
+    logo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person who works for a store and is mailed about its cases."""
+    """A person who works for a store and is mailed about its cases. muted: names of the notices he does not want."""
 
     id: str
     store_id: str
     email: str
     name: str
+    muted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A buyer, as the platform describes him."""
+    """A buyer, as the platform describes him. locale: such as `pt-BR`; time_zone: such as `Europe/Lisbon`; or ""."""
 
     id: str
     store_id: str
@@ -88,6 +98,7 @@ class Customer:
     first_name: str = ""
     last_name: str = ""
     locale: str = ""
+    time_zone: str = ""
 
     @property
     def name(self) -> str:
@@ -139,6 +150,7 @@ class Participant:
     handle: 16 random bytes, used in signed addresses and nowhere else. generation: raised to revoke old addresses.
     reference_ids: Message-IDs of this person's own thread, oldest first (what he sent or got, nothing else).
     last_sent_id: the Message-ID of his own last mail, "" when he has not written by mail yet.
+    muted: names of the notices that he does not want, as a member of the store.
     """
 
     id: int
@@ -152,6 +164,7 @@ class Participant:
     active: bool = True
     reference_ids: tuple[str, ...] = ()
     last_sent_id: str = ""
+    muted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

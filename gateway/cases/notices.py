@@ -15,13 +15,46 @@ class Template(StrEnum):
     CASE_OPENED_CUSTOMER = "case_opened_customer"
     MESSAGE_TO_CUSTOMER = "message_to_customer"
     MESSAGE_TO_MERCHANT = "message_to_merchant"
+    CLOSING_SOON = "closing_soon"
     CASE_CLOSED = "case_closed"
     CASE_REOPENED = "case_reopened"
+    SUPPORT_CALLED = "support_called"
+    SUPPORT_JOINED = "support_joined"
+    NOT_DELIVERED = "not_delivered"
     NOT_EVERYTHING_POSTED = "not_everything_posted"
     NOT_POSTED = "not_posted"
     NO_CASE = "no_case"
     MAIL_HELD = "mail_held"
     CONFIRM_ADDRESS = "confirm_address"
+    SIGN_IN = "sign_in"
+
+    @property
+    def can_be_muted(self) -> bool:
+        """Whether a member may ask not to be mailed it any more (RFC 8058)."""
+        return self in (Template.CASE_OPENED_MERCHANT, Template.MESSAGE_TO_MERCHANT, Template.CASE_REOPENED)
+
+    @property
+    def can_be_overridden(self) -> bool:
+        """Whether a store may put its own words in place of ours (HARDENING rule 10)."""
+        return self in (
+            Template.CASE_OPENED_MERCHANT,
+            Template.CASE_OPENED_CUSTOMER,
+            Template.MESSAGE_TO_CUSTOMER,
+            Template.MESSAGE_TO_MERCHANT,
+            Template.CLOSING_SOON,
+            Template.CASE_CLOSED,
+            Template.CASE_REOPENED,
+        )
+
+    @property
+    def necessary(self) -> bool:
+        """Whether somebody who complained of our mail gets it all the same: he asked for it, or would lose by it."""
+        return self in (
+            Template.MESSAGE_TO_CUSTOMER,
+            Template.MESSAGE_TO_MERCHANT,
+            Template.CLOSING_SOON,
+            Template.SIGN_IN,
+        )
 
     @property
     def automatic(self) -> bool:
@@ -55,9 +88,10 @@ class KeptBack:
 class Notice:
     """One participant is to get one mail about his case.
 
-    The rest is for the two templates that tell what became of his mail. kept_back: files that were not posted.
+    The rest is for the templates that tell what became of a mail. kept_back: files that were not posted.
     text_in_file: the end of his text was added as a text file. why: set when his mail was not posted.
-    because: the words of the law, with NOT_TAKEN.
+    because: the words of the law (NOT_TAKEN), of a mail system (NOT_DELIVERED) or of a signal (SUPPORT_CALLED).
+    closes_at: when a silent case closes, with CLOSING_SOON.
     """
 
     template: Template
@@ -66,6 +100,7 @@ class Notice:
     text_in_file: bool = False
     why: NotPosted | None = None
     because: str = ""
+    closes_at: datetime | None = None
 
     @property
     def answerable(self) -> bool:
@@ -105,7 +140,7 @@ class Letter:
 
     name: of a person whom we know, "" for others. answers: the Message-ID that it answers, "" for none.
     facts: NO_CASE takes none; MAIL_HELD `held` (HeldMail, oldest first) and `alarms` (texts); CONFIRM_ADDRESS `address`
-    (the other one), `store` (its name) and `link`.
+    (the other one), `store` (its name) and `link`; SIGN_IN `link` and `minutes`, for which it works.
     """
 
     template: Template
@@ -118,32 +153,37 @@ class Letter:
 def on_opened(participants: Iterable[Participant]) -> tuple[Notice, ...]:
     """The merchants hear of a new case, the customer gets a receipt."""
     by_role = {Role.MERCHANT: Template.CASE_OPENED_MERCHANT, Role.CUSTOMER: Template.CASE_OPENED_CUSTOMER}
-    return tuple(Notice(by_role[p.role], p) for p in participants if p.active and p.role in by_role)
+    return _told((by_role[p.role], p) for p in participants if p.role in by_role)
 
 
 def on_reply(participants: Iterable[Participant], author: Role, author_id: int | None) -> tuple[Notice, ...]:
     """The other sides are told, never the author; colleagues of a merchant who answered are not mailed either."""
-    told = []
-    for person in participants:
-        if not person.active or person.role is author or person.id == author_id:
-            continue
-        told.append(
-            Notice(
-                Template.MESSAGE_TO_CUSTOMER if person.role is Role.CUSTOMER else Template.MESSAGE_TO_MERCHANT, person
-            )
-        )
-    return tuple(told)
+    return _told(
+        (Template.MESSAGE_TO_CUSTOMER if p.role is Role.CUSTOMER else Template.MESSAGE_TO_MERCHANT, p)
+        for p in participants
+        if p.role is not author and p.id != author_id
+    )
 
 
 def on_closed(participants: Iterable[Participant]) -> tuple[Notice, ...]:
     """The customer is told that his case was closed."""
-    return tuple(Notice(Template.CASE_CLOSED, p) for p in participants if p.active and p.role is Role.CUSTOMER)
+    return _told((Template.CASE_CLOSED, p) for p in participants if p.role is Role.CUSTOMER)
 
 
 def on_reopened(participants: Iterable[Participant], by: Role) -> tuple[Notice, ...]:
     """The other side is told when a case is reopened without a message (a message tells it by itself)."""
-    return tuple(
-        Notice(Template.CASE_REOPENED, p)
+    return _told(
+        (Template.CASE_REOPENED, p)
         for p in participants
-        if p.active and p.role in (Role.CUSTOMER, Role.MERCHANT) and p.role is not by
+        if p.role in (Role.CUSTOMER, Role.MERCHANT) and p.role is not by
     )
+
+
+def on_not_delivered(participants: Iterable[Participant]) -> tuple[Notice, ...]:
+    """The merchants are told that their customer did not get a message."""
+    return _told((Template.NOT_DELIVERED, p) for p in participants if p.role is Role.MERCHANT)
+
+
+def _told(wanted: Iterable[tuple[Template, Participant]]) -> tuple[Notice, ...]:
+    """A notice for everybody who still takes part and has not switched it off."""
+    return tuple(Notice(template, p) for template, p in wanted if p.active and template not in p.muted)

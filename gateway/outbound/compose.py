@@ -196,6 +196,7 @@ class Composer:
             "text_in_file": notice.text_in_file,
             "why": notice.why.value if notice.why else "",
             "because": mime.clean(notice.because),
+            "closes_at": date(notice.closes_at) if notice.closes_at else "",
         }
         return context | NO_CONVERSATION if notice.template.answers_mail else context
 

@@ -110,13 +110,14 @@ def bodies(mail: OutgoingMail) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-LETTERS = (Template.NO_CASE, Template.MAIL_HELD, Template.CONFIRM_ADDRESS)
+LETTERS = (Template.NO_CASE, Template.MAIL_HELD, Template.CONFIRM_ADDRESS, Template.SIGN_IN)
 CASE_MAILS = [template for template in Template if template not in LETTERS]
 HELD = HeldMail(17, NOW, "My order has not arrived", "1042", Whose.CUSTOMER, "the sender's domain disowns the mail")
 
 
 def letter(template: Template, recipient: str = "somebody@example.net", **rest: object) -> OutgoingMail:
     facts = {
+        Template.SIGN_IN: {"link": "https://cases.example.org/sign-in/1", "minutes": 10},
         Template.NO_CASE: {},
         Template.MAIL_HELD: {"held": (HELD,), "alarms": ("The relay refuses our mail.",)},
         Template.CONFIRM_ADDRESS: {
