@@ -453,6 +453,8 @@ def _problem(location: tuple[int | str, ...], kind: str, text: str) -> Problem:
         known = _known_keys(location[:-1])
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
         return Problem(path, f"there is no such key; did you mean {near[0]}?" if near else _listing(known))
+    if kind == "tuple_type" and len(location) == 1:
+        return Problem(path, f"write [[{path}]] in double brackets: there may be several of them")
     return Problem(path, text.removeprefix("Value error, "))
 
 

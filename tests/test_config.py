@@ -86,6 +86,15 @@ def test_a_relay_has_a_scheme_and_a_host(file: Path, url: str) -> None:
     assert problems(file).keys() == {"relay.0.url"}
 
 
+def test_a_repeated_section_in_single_brackets_is_told_how_to_write_it(file: Path) -> None:
+    file.write_text('[relay]\nurl = "smtp://relay.example.org"')
+    with pytest.raises(Invalid) as caught:
+        load(file)
+    assert [(p.field, p.text) for p in caught.value.problems] == [
+        ("relay", "write [[relay]] in double brackets: there may be several of them")
+    ]
+
+
 def test_a_file_that_is_not_there_or_no_toml(file: Path) -> None:
     assert "does not exist" in problems(file)[""]
     file.write_text("reply_domain: cases.example.org")
