@@ -9,7 +9,7 @@ import asyncio
 import ssl
 from abc import abstractmethod
 from collections.abc import Coroutine
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import Any, ClassVar, cast
 
 import structlog
@@ -24,6 +24,8 @@ from gateway.inbound.replies import reply
 READ_AHEAD = 65_536  # bytes taken from a pipelining client while the dialogue stands still
 LINGER = 5.0  # seconds in which a client that was told good-bye has to take it
 HEADER_SECONDS = 10.0  # in which a proxy has to say whom it speaks for; it does so with its first packet
+
+_THIS_MACHINE = IPv4Address("127.0.0.1")
 
 log = structlog.get_logger("smtp")
 
@@ -77,8 +79,12 @@ class Connection(SMTP):
             self._input.clear()  # RFC 3207 §4.2: nothing that was said in the clear counts
             return
         peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):  # at a socket of the file system nobody has an address
+        if isinstance(peer, tuple):
             self.client = str(peer[0]).removeprefix("::ffff:")
+        elif any(_THIS_MACHINE in relays for relays in self._limits.trusted_relays):
+            self.client = str(
+                _THIS_MACHINE
+            )  # a socket of the file system tells no address: it is a relay of this machine
         self._header_due = self._is_proxy()
         self._occupancy.enter(self)
         if self._header_due:

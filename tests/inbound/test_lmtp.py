@@ -3,6 +3,7 @@
 import asyncio
 import smtplib
 import stat
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -108,18 +109,23 @@ async def test_a_pipelined_group_is_answered_in_order(doorway: Doorway) -> None:
     assert await client.is_at_the_end()
 
 
-async def test_a_socket_of_the_file_system(doorway: Doorway, tmp_path: Path) -> None:
-    smtp = await doorway.opens()
+@pytest.mark.parametrize(
+    ("trusted", "client"), [((), ""), (("192.0.2.0/24",), ""), (("192.0.2.0/24", "127.0.0.0/8"), "127.0.0.1")]
+)
+async def test_a_socket_of_the_file_system_is_a_relay_of_this_machine(
+    doorway: Doorway, tmp_path: Path, trusted: tuple[str, ...], client: str
+) -> None:
+    smtp = await doorway.opens(trusted_relays=tuple(map(ip_network, trusted)))
     path = tmp_path / "lmtp"
     await smtp.start_lmtp_at(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o666
 
     def send() -> None:
-        with smtplib.LMTP(str(path)) as client:
-            client.sendmail("anna@example.org", [A], MAIL)
+        with smtplib.LMTP(str(path)) as lmtp:
+            lmtp.sendmail("anna@example.org", [A], MAIL)
 
     await asyncio.to_thread(send)
-    assert [(envelope.client, envelope.data) for envelope in doorway.door.kept] == [("", MAIL)]
+    assert [(envelope.client, envelope.data) for envelope in doorway.door.kept] == [(client, MAIL)]
     await smtp.stop(20)
     assert not path.exists()
 
