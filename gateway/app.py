@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from gateway import keys
+from gateway.alerts import Alerts
 from gateway.config import Config
 from gateway.courier import Courier
 from gateway.desk import Desk
@@ -69,6 +70,7 @@ class Parts:
     releases: Releases
     explainer: Explainer
     reviews: Reviews
+    alerts: Alerts
     dispatcher: Dispatcher
     jobs: Jobs
     bell: Bell
@@ -211,19 +213,20 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         now=now,
     )
     reviews = Reviews(database, courier, operator=config.mail.operator_address, now=now)
+    alerts = Alerts(database, courier, operator=config.mail.operator_address, now=now)
     queue = make_queue(config.queue_url)
     keep_raw = timedelta(days=config.files.retention_days) if config.files.retention_days else None
 
     def sweep() -> None:
         """Beside waking, every minute."""
         tidy(database, files, now(), keep_raw=keep_raw)
-        if reviews.tell():
+        if reviews.tell() + alerts.tell():
             jobs.wake_outbox()
 
     jobs = declare(queue, bell, processor, dispatcher, sweep)
     return Parts(
         config, database, files, secrets, admission, intake, desk, reader, authenticator, processor, releases,
-        Explainer(understander, desk, answers, now), reviews, dispatcher, jobs, bell, queue, stopping, now,
+        Explainer(understander, desk, answers, now), reviews, alerts, dispatcher, jobs, bell, queue, stopping, now,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from gateway.cases.model import Participant
-from gateway.cases.notices import Letter, Notice
+from gateway.cases.notices import Letter, Notice, Template
 from gateway.errors import NotFound
 from gateway.outbound.compose import Composer, OutgoingMail, Scene
 from store import cases, outbox
@@ -60,6 +60,7 @@ def queue(mail: OutgoingMail, person: Participant | None, message_id: str | None
             rfc_message_id=mail.rfc_message_id,
             subject=mail.subject,
             data=mail.data,
+            route=outbox.OPERATOR if mail.template is Template.ALARM else "",
         ),
         now,
     )

@@ -150,6 +150,8 @@ _NOW = "14 Nov 2026, 09:30 UTC"
 _LETTERS = {
     "no_case": ("STRANGER",),
     "mail_held": ("REVIEWER", "OPERATOR"),
+    "alarm": ("OPERATOR",),
+    "canary": ("NOBODY",),
     "confirm_address": ("CUSTOMER",),
     "sign_in": ("CUSTOMER", "MERCHANT"),
 }
@@ -229,6 +231,8 @@ def letter_sample(reader: str) -> dict[str, object]:
         "minutes": 10,  # for which the link of sign_in works
         "held": [held, held | {"subject": "", "order_number": "", "whose": ""}],
         "alarms": ["The relay refuses our mail since 09:00. Look at its log."],
+        "more": 0,  # alarms that are not named
+        "over": ["Mail waits to be sent since 08:50."],  # alarms that he was told of and that are over
     }
 
 

@@ -3,7 +3,7 @@
 the mail came to the reply address of        who looks at it
 -------------------------------------------  ----------------------------------------
 a customer or a merchant                     the owner of the store
-support, or nobody (then there is a guess)   the operator, who also hears of alarms
+support, or nobody (then there is a guess)   the operator
 """
 
 from collections.abc import Callable
@@ -15,8 +15,7 @@ import structlog
 from gateway.cases.model import Role
 from gateway.cases.notices import HeldMail, Letter, Template, Whose
 from gateway.courier import Courier
-from store import alarms, counts, inbox, parties
-from store.alarms import Alarm
+from store import counts, inbox, parties
 from store.database import Database
 from store.inbox import Held
 
@@ -32,7 +31,6 @@ class _Digest:
     address: str
     name: str = ""
     held: list[Held] = field(default_factory=list)
-    alarms: list[Alarm] = field(default_factory=list)
 
 
 class Reviews:
@@ -62,8 +60,6 @@ class Reviews:
             if key not in digests:
                 digests[key] = _Digest(self._operator) if key == "operator" else self._of_owner(key)
             digests[key].held.append(held)
-        if raised := alarms.untold():
-            digests.setdefault("operator", _Digest(self._operator)).alarms += raised
         return digests
 
     def _of_owner(self, store_id: str) -> _Digest:
@@ -72,10 +68,7 @@ class Reviews:
         return _Digest(owner.email, owner.name) if owner else _Digest(self._operator)
 
     def _send(self, key: str, digest: _Digest) -> int:
-        facts = {
-            "held": tuple(_shown(held, digest) for held in digest.held),
-            "alarms": tuple(alarm.text for alarm in digest.alarms),
-        }
+        facts = {"held": tuple(_shown(held, digest) for held in digest.held)}
         send = self._courier.letter(Letter(Template.MAIL_HELD, digest.address, digest.name, facts=facts))
 
         def job() -> int:
@@ -86,14 +79,11 @@ class Reviews:
             return 1
 
         sent = self._database.write(job)
-        log.info("reviews.told", reviewer=key, held=len(digest.held), alarms=len(digest.alarms), sent=sent)
+        log.info("reviews.told", reviewer=key, held=len(digest.held), sent=sent)
         return sent
 
     def _note(self, digest: _Digest) -> None:
-        now = self._now()
-        inbox.mark_told([held.result_id for held in digest.held], now)
-        for alarm in digest.alarms:
-            alarms.mark_told(alarm.name, now)
+        inbox.mark_told([held.result_id for held in digest.held], self._now())
 
 
 def _shown(held: Held, digest: _Digest) -> HeldMail:

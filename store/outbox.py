@@ -13,6 +13,7 @@ from store.database import sql
 from store.tables import from_ms, to_ms
 
 GIVE_UP = timedelta(days=3)  # of tries, counted anew when an operator asks for another one
+OPERATOR = "operator"  # the route of mail to whoever runs the gateway
 UNCLEAR_TRIES = 3  # endings of which nobody knows whether the relay has the mail
 #: The id that a relay names with its 250 and puts in place of our Message-ID, as SES does: `Ok 0102018f…-000000`.
 _GIVEN_ID = re.compile(r"\b(?:Ok|OK)[ :]+<?([0-9A-Za-z][0-9A-Za-z.-]{30,120})(?=[@>\s]|$)")

@@ -438,6 +438,23 @@ OutboxRow.add_index(
 OutboxRow.add_index(
     OutboxRow.index(OutboxRow.id, where=SQL("report = 'bounced' AND told_at IS NULL"), name="outbox_untold")
 )
+OutboxRow.add_index(OutboxRow.index(OutboxRow.report, OutboxRow.id, where=SQL("report <> ''"), name="outbox_report"))
+OutboxRow.add_index(
+    OutboxRow.index(
+        OutboxRow.relay,
+        OutboxRow.state,
+        OutboxRow.id,
+        where=SQL("state NOT IN ('sent', 'cancelled')"),
+        name="outbox_relay",
+    )
+)
+OutboxRow.add_index(
+    OutboxRow.index(
+        OutboxRow.created_at,
+        where=SQL("state NOT IN ('sent', 'failed', 'cancelled') AND attempts = 0 AND route = ''"),
+        name="outbox_untried",
+    )
+)
 
 
 class IdempotencyRow(Row):
@@ -551,7 +568,10 @@ class ToldRow(Row):
 
 
 class AlarmRow(Row):
-    """Something that the operator should look at; the same again only counts."""
+    """Something that the operator should look at; the same again only counts.
+
+    told_at: when he was mailed about it. cleared_at: since when it is over, until he is told of that too.
+    """
 
     name = CharField(200, primary_key=True)
     text = TextField()
@@ -559,6 +579,7 @@ class AlarmRow(Row):
     last_at = Moment()
     times = IntegerField()
     told_at = Moment(null=True)
+    cleared_at = Moment(null=True)
 
     class Meta:
         """Name."""
@@ -606,11 +627,12 @@ class PaceRow(Row):
 
 
 class CanaryRow(Row):
-    """A mail of ours to ourselves. seen_at: when it came back."""
+    """A mail of ours to ourselves. handle: in its address. seen_at: when it came back."""
 
     handle = BlobField(primary_key=True)
     sent_at = Moment(index=True)
     seen_at = Moment(null=True)
+    outbox_id = IntegerField()
 
     class Meta:
         """Name."""

@@ -30,8 +30,10 @@ from gateway.rendering import (
 
 RENDERER = Renderer()
 READERS = ("CUSTOMER", "MERCHANT", "SUPPORT")
-LETTERS = (Template.NO_CASE, Template.MAIL_HELD, Template.CONFIRM_ADDRESS)
-CONVERSATION = [template for template in Template if template not in LETTERS and not template.answers_mail]
+LETTERS = (Template.NO_CASE, Template.MAIL_HELD, Template.CONFIRM_ADDRESS, Template.ALARM)
+CONVERSATION = [
+    template for template in Template if template not in (*LETTERS, Template.CANARY) and not template.answers_mail
+]
 HOSTILE = "<script>alert(1)</script> {{ 7 * 7 }} {% raw %} </title></style> \" ' & &amp;"
 
 
@@ -134,7 +136,7 @@ def test_what_others_wrote_stays_text_in_mails_of_our_own_words(template: Templa
     facts = dict.fromkeys(("order_number", "order_amount", "order_status", "because", "case_subject", "link"), HOSTILE)
     file = {"name": HOSTILE, "reason": HOSTILE}
     held = {"number": 1, "kept_at": "now", "subject": HOSTILE, "order_number": HOSTILE, "whose": "own", "why": HOSTILE}
-    lists: dict[str, list[object]] = {"kept_back": [file], "held": [held], "alarms": [HOSTILE]}
+    lists: dict[str, list[object]] = {"kept_back": [file], "held": [held], "alarms": [HOSTILE], "over": [HOSTILE]}
     for _, context in samples(template):
         numbers = {name: len(value) for name, value in context.items() if isinstance(value, list)}
         same = {name: value * numbers.get(name, 0) for name, value in lists.items()}
@@ -277,26 +279,36 @@ def test_a_mail_of_files_alone_none_of_which_was_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mails", "alarms", "subject"),
+    ("begun", "more", "over", "subject"),
     [
-        (1, 0, "1 held mail"),
-        (2, 0, "2 held mails"),
-        (0, 1, "1 alarm"),
-        (0, 2, "2 alarms"),
-        (1, 1, "1 held mail and 1 alarm"),
-        (3, 2, "3 held mails and 2 alarms"),
+        (1, 0, 0, "1 alarm"),
+        (2, 0, 1, "2 alarms"),
+        (50, 7, 0, "57 alarms"),
+        (0, 0, 1, "1 alarm over"),
+        (0, 0, 2, "2 alarms over"),
     ],
 )
-def test_a_digest_counts_right(mails: int, alarms: int, subject: str) -> None:
+def test_a_mail_about_alarms_counts_right(begun: int, more: int, over: int, subject: str) -> None:
+    facts = {"alarms": ["Look."] * begun, "more": more, "over": ["It was so."] * over}
+    mail = RENDERER.mail(Template.ALARM, letter_sample("OPERATOR") | facts)
+    assert mail.subject == subject
+    assert ("Please look at this:" in mail.text) is (begun + more == 1)
+    assert ("Please look at these:" in mail.text) is (begun + more > 1)
+    assert (f"and {more} more" in mail.text) is (more > 0)
+    assert ("This is over:" in mail.text) is (over == 1)
+    assert ("These are over:" in mail.text) is (over > 1)
+    assert "casegate alarm list" in mail.text
+
+
+@pytest.mark.parametrize(("mails", "subject"), [(1, "1 held mail"), (2, "2 held mails")])
+def test_a_digest_counts_right(mails: int, subject: str) -> None:
     context = letter_sample("REVIEWER")
     held = [one for one in list_of(context["held"])[:1] for _ in range(mails)]
-    mail = RENDERER.mail(Template.MAIL_HELD, context | {"held": held, "alarms": ["Look."] * alarms})
+    mail = RENDERER.mail(Template.MAIL_HELD, context | {"held": held})
     assert mail.subject == subject
     assert ("This mail was not passed on. It waits until somebody decides:" in mail.text) is (mails == 1)
     assert ("These mails were not passed on. They wait until somebody decides:" in mail.text) is (mails > 1)
-    assert ("Please look at this alarm:" in mail.text) is (alarms == 1)
-    assert ("Please look at these alarms:" in mail.text) is (alarms > 1)
-    assert ("write to operator@example.org" in mail.text) is (mails > 0)
+    assert "write to operator@example.org" in mail.text
     assert ("To have it passed on" in mail.text) is (mails == 1)
 
 
@@ -309,7 +321,7 @@ def test_a_long_digest_says_how_many_are_not_shown() -> None:
     context = letter_sample("OPERATOR")
     held = [one for one in list_of(context["held"])[:1] for _ in range(52)]
     mail = RENDERER.mail(Template.MAIL_HELD, context | {"held": held})
-    assert mail.subject == "52 held mails and 1 alarm"
+    assert mail.subject == "52 held mails"
     assert mail.text.count("Why: ") == 50
     assert "\n- and 2 more\n" in mail.text
 

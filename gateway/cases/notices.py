@@ -25,6 +25,8 @@ class Template(StrEnum):
     NOT_POSTED = "not_posted"
     NO_CASE = "no_case"
     MAIL_HELD = "mail_held"
+    ALARM = "alarm"
+    CANARY = "canary"
     CONFIRM_ADDRESS = "confirm_address"
     SIGN_IN = "sign_in"
 
@@ -54,6 +56,8 @@ class Template(StrEnum):
             Template.MESSAGE_TO_MERCHANT,
             Template.CLOSING_SOON,
             Template.SIGN_IN,
+            Template.ALARM,
+            Template.CANARY,
         )
 
     @property
@@ -139,8 +143,9 @@ class Letter:
     """One person is to get one mail that stands outside of the conversation of a case.
 
     name: of a person whom we know, "" for others. answers: the Message-ID that it answers, "" for none.
-    facts: NO_CASE takes none; MAIL_HELD `held` (HeldMail, oldest first) and `alarms` (texts); CONFIRM_ADDRESS `address`
-    (the other one), `store` (its name) and `link`; SIGN_IN `link` and `minutes`, for which it works.
+    facts: NO_CASE takes none; MAIL_HELD `held` (HeldMail, oldest first); ALARM `alarms` and `over` (texts of what is
+    raised and of what is not any more) and `more`, how many are not named; CANARY none; CONFIRM_ADDRESS `address` (the
+    other one), `store` (its name) and `link`; SIGN_IN `link` and `minutes`, for which it works.
     """
 
     template: Template

@@ -18,10 +18,15 @@ ALTER TABLE outbox ADD COLUMN report_text TEXT NOT NULL DEFAULT '';
 ALTER TABLE outbox ADD COLUMN reported_at BIGINT;
 ALTER TABLE outbox ADD COLUMN reports INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN told_at BIGINT;
+ALTER TABLE alarm ADD COLUMN cleared_at BIGINT;
 
 CREATE INDEX outbox_message_id ON outbox (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX outbox_reported ON outbox (recipient, reported_at) WHERE report <> '';
 CREATE INDEX outbox_untold ON outbox (id) WHERE report = 'bounced' AND told_at IS NULL;
+CREATE INDEX outbox_report ON outbox (report, id) WHERE report <> '';
+CREATE INDEX outbox_relay ON outbox (relay, state, id) WHERE state NOT IN ('sent', 'cancelled');
+CREATE INDEX outbox_untried ON outbox (created_at)
+    WHERE state NOT IN ('sent', 'failed', 'cancelled') AND attempts = 0 AND route = '';
 
 CREATE TABLE store_logo (
     digest VARCHAR(64) NOT NULL PRIMARY KEY, mime_type VARCHAR(127) NOT NULL, width INTEGER NOT NULL,
@@ -46,7 +51,7 @@ CREATE TABLE pace (
 CREATE INDEX pace_next_at ON pace (next_at);
 
 CREATE TABLE canary (
-    handle {blob} NOT NULL PRIMARY KEY, sent_at BIGINT NOT NULL, seen_at BIGINT
+    handle {blob} NOT NULL PRIMARY KEY, sent_at BIGINT NOT NULL, seen_at BIGINT, outbox_id INTEGER NOT NULL
 );
 CREATE INDEX canary_sent_at ON canary (sent_at);
 """

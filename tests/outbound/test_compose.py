@@ -110,7 +110,9 @@ def bodies(mail: OutgoingMail) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-LETTERS = (Template.NO_CASE, Template.MAIL_HELD, Template.CONFIRM_ADDRESS, Template.SIGN_IN)
+LETTERS = (
+    Template.NO_CASE, Template.MAIL_HELD, Template.CONFIRM_ADDRESS, Template.SIGN_IN, Template.ALARM, Template.CANARY,
+)  # fmt: skip
 CASE_MAILS = [template for template in Template if template not in LETTERS]
 HELD = HeldMail(17, NOW, "My order has not arrived", "1042", Whose.CUSTOMER, "the sender's domain disowns the mail")
 
@@ -119,7 +121,9 @@ def letter(template: Template, recipient: str = "somebody@example.net", **rest: 
     facts = {
         Template.SIGN_IN: {"link": "https://cases.example.org/sign-in/1", "minutes": 10},
         Template.NO_CASE: {},
-        Template.MAIL_HELD: {"held": (HELD,), "alarms": ("The relay refuses our mail.",)},
+        Template.MAIL_HELD: {"held": (HELD,)},
+        Template.ALARM: {"alarms": ("The relay refuses our mail.",), "more": 0, "over": ("Mail waits.",)},
+        Template.CANARY: {},
         Template.CONFIRM_ADDRESS: {
             "address": "mia@work.example.org",
             "store": "Pixel Shop",
@@ -412,8 +416,9 @@ def test_templates_are_told_what_their_samples_show() -> None:
     composer = Composer(CONFIG, KEYRING, renderer)
     composer.compose(Notice(Template.CASE_CLOSED, CUSTOMER), scene(ANSWER), NOW)
     assert renderer.told.keys() == sample("CUSTOMER").keys()
-    held = {"held": (HELD,), "alarms": ()}
-    everything = {**held, "address": "x@example.net", "store": "Pixel Shop"}
+    held = {"held": (HELD,)}
+    alarms = {"alarms": ("It burns.",), "more": 0, "over": ()}
+    everything = {**held, **alarms, "minutes": 10, "address": "x@example.net", "store": "Pixel Shop"}
     composer.compose_letter(Letter(Template.MAIL_HELD, "ann@shop.example.org", facts=everything), NOW)
     assert renderer.told.keys() == letter_sample("REVIEWER").keys()
     assert entries(renderer.told)[0].keys() == entries(letter_sample("REVIEWER"))[0].keys()
@@ -552,7 +557,7 @@ def test_strangers_get_the_same_words_with_nothing_of_their_mail() -> None:
 
 def test_a_digest_names_what_is_held_and_offers_nothing_to_press() -> None:
     own = replace(HELD, number=18, subject="", order_number="", whose=Whose.OWN, why="two people\nwrote\n\n- it")
-    facts = {"held": (HELD, own), "alarms": ()}
+    facts = {"held": (HELD, own)}
     text, html = bodies(letter(Template.MAIL_HELD, "ann@shop.example.org", facts=facts))
     assert (
         "- My order has not arrived, order 1042\r\n"
@@ -570,17 +575,17 @@ def test_a_digest_names_what_is_held_and_offers_nothing_to_press() -> None:
 
 @pytest.mark.parametrize("whose", Whose)
 def test_a_digest_knows_every_kind_of_reply_address(whose: Whose) -> None:
-    text, _ = bodies(letter(Template.MAIL_HELD, facts={"held": (replace(HELD, whose=whose),), "alarms": ()}))
+    text, _ = bodies(letter(Template.MAIL_HELD, facts={"held": (replace(HELD, whose=whose),)}))
     assert ("reply address" in text) is (whose is not Whose.NOBODY)
 
 
 def test_the_operator_reads_which_commands_help() -> None:
     text, _ = bodies(letter(Template.MAIL_HELD, "Operator@example.org"))
     assert "casegate inbox list --outcome held" in text
-    assert "- The relay refuses our mail.\r\n" in text
+    assert "- The relay refuses our mail.\r\n" in bodies(letter(Template.ALARM, "Operator@example.org"))[0]
     assert "casegate" not in bodies(letter(Template.MAIL_HELD, "ann@shop.example.org"))[0]
     nobody = Composer(Config(mail=MailSection(reply_domain=DOMAIN)), KEYRING, Renderer())
-    facts = {"held": (HELD,), "alarms": ()}
+    facts = {"held": (HELD,)}
     text, _ = bodies(nobody.compose_letter(Letter(Template.MAIL_HELD, "ann@shop.example.org", facts=facts), NOW))
     assert "write to those who run Cases for you" in text
 
@@ -672,13 +677,12 @@ HOSTILE = pytest.mark.parametrize(
 @pytest.mark.parametrize("template", LETTERS)
 def test_hostile_values_stay_in_their_lines_of_a_letter(template: Template, hostile: str) -> None:
     held = replace(HELD, subject=hostile, order_number=hostile, why=hostile)
-    facts = {"held": (held, held), "alarms": (hostile,), "address": hostile, "store": hostile, "link": hostile}
+    alarms = {"alarms": (hostile,), "more": 0, "over": (hostile,), "minutes": 10}
+    facts = alarms | {"held": (held, held), "address": hostile, "store": hostile, "link": hostile}
     mail = COMPOSER.compose_letter(Letter(template, "somebody@example.net", hostile, hostile, facts), NOW)
     stay_in_place(mail)
-    assert (
-        bodies(mail)[1].count("<li")
-        == {Template.NO_CASE: 2, Template.MAIL_HELD: 3, Template.CONFIRM_ADDRESS: 1}[template]
-    )
+    items = {Template.NO_CASE: 2, Template.MAIL_HELD: 2, Template.CONFIRM_ADDRESS: 1, Template.ALARM: 3}
+    assert bodies(mail)[1].count("<li") == items.get(template, 0)
 
 
 @HOSTILE

@@ -52,7 +52,7 @@ def test_the_same_alarm_again_only_counts(database: Database) -> None:
     (alarm,) = alarms.raised()
     assert (alarm.raised_at, alarm.last_at, alarm.times) == (NOW, after(minutes=5), 2)
     assert alarms.untold() == (alarm,)
-    database.write(lambda: alarms.mark_told("loop:case_1", NOW))
+    database.write(lambda: alarms.mark_told(alarm, NOW))
     assert alarms.untold() == ()
     database.write(lambda: alarms.clear("loop:case_1"))
     assert alarms.raised() == ()
