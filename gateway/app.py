@@ -13,6 +13,7 @@ import uvloop
 
 from gateway import keys
 from gateway.alerts import Alerts
+from gateway.canary import Canaries
 from gateway.config import Config
 from gateway.courier import Courier
 from gateway.desk import Desk
@@ -36,7 +37,8 @@ from gateway.outbound.dispatch import Dispatcher
 from gateway.outbound.relay import Relay
 from gateway.rendering import Renderer
 from gateway.reviews import Reviews
-from store import counts, idempotency, inbox, migrations, outbox, retention
+from gateway.watch import Watch
+from store import counts, idempotency, migrations, retention
 from store.database import Database
 from store.files import Files
 from tasks.jobs import Jobs, declare
@@ -44,8 +46,6 @@ from tasks.queue import Bell, Queue, make_queue
 
 RELAY_TIMEOUT = 45.0  # seconds for each step; all steps of one mail together end before its lease does
 RUSH_REST = 0.05  # seconds between two processed mails while mail comes in at a rush
-STUCK_INBOX = timedelta(minutes=15)
-STUCK_OUTBOX = timedelta(minutes=10)
 
 
 def utc_now() -> datetime:
@@ -71,11 +71,14 @@ class Parts:
     explainer: Explainer
     reviews: Reviews
     alerts: Alerts
+    canaries: Canaries
+    watch: Watch
     dispatcher: Dispatcher
     jobs: Jobs
     bell: Bell
     queue: Queue
     stopping: threading.Event
+    sweep: Callable[[], None]
     now: Callable[[], datetime]
 
     def problems(self) -> list[str]:
@@ -86,12 +89,7 @@ class Parts:
             return found
         if self.admission.closed is not None:
             found.append(self.admission.closed.text)
-        now = self.now()
-        oldest_in, oldest_out = inbox.oldest_waiting(), outbox.oldest_waiting()
-        if oldest_in is not None and now - oldest_in > STUCK_INBOX:
-            found.append(f"a mail waits since {oldest_in.isoformat()} to be processed: casegate inbox list")
-        if oldest_out is not None and now - oldest_out > STUCK_OUTBOX:
-            found.append(f"a mail waits since {oldest_out.isoformat()} to be sent: casegate outbox list")
+        found += filter(None, self.watch.troubles().values())
         found += [f"relay {name} does not work" for name in self.dispatcher.troubled()]
         return found
 
@@ -214,19 +212,30 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     )
     reviews = Reviews(database, courier, operator=config.mail.operator_address, now=now)
     alerts = Alerts(database, courier, operator=config.mail.operator_address, now=now)
+    canaries = Canaries(
+        database,
+        composer,
+        secrets.keyring,
+        reply_domain=config.mail.reply_domain,
+        every=timedelta(minutes=config.canary.every_minutes),
+        now=now,
+    )
+    watch = Watch(database, canaries, now)
     queue = make_queue(config.queue_url)
     keep_raw = timedelta(days=config.files.retention_days) if config.files.retention_days else None
 
     def sweep() -> None:
         """Beside waking, every minute."""
         tidy(database, files, now(), keep_raw=keep_raw)
-        if reviews.tell() + alerts.tell():
+        watch.look()
+        if canaries.send() + reviews.tell() + alerts.tell():
             jobs.wake_outbox()
 
     jobs = declare(queue, bell, processor, dispatcher, sweep)
     return Parts(
         config, database, files, secrets, admission, intake, desk, reader, authenticator, processor, releases,
-        Explainer(understander, desk, answers, now), reviews, alerts, dispatcher, jobs, bell, queue, stopping, now,
+        Explainer(understander, desk, answers, now), reviews, alerts, canaries, watch, dispatcher, jobs, bell, queue,
+        stopping, sweep, now,
     )  # fmt: skip
 
 

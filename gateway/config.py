@@ -167,6 +167,9 @@ class HttpSection(Section):
         (),
         description="Networks of the TLS proxies before `listen`; only their X-Forwarded-For and -Proto are believed.",
     )
+    metrics_from: tuple[Network, ...] = Field(
+        (), description="Networks that may read /metrics, beside this machine; others are answered 404."
+    )
 
 
 class SmtpSection(Section):
@@ -365,6 +368,12 @@ class SupportSection(Section):
     address: str = Field("", description="Where support is mailed when it is called in.")
 
 
+class CanarySection(Section):
+    """A mail to ourselves, out through the relay and back through the front door: /readyz says when it is missing."""
+
+    every_minutes: int = Field(0, ge=0, le=1_440, description="Minutes between two of them; 0 sends none.")
+
+
 class Config(BaseSettings):
     """Every setting. `load` makes one."""
 
@@ -386,6 +395,7 @@ class Config(BaseSettings):
     tokens: TokensSection = TokensSection()
     cases: CasesSection = CasesSection()
     support: SupportSection = SupportSection()
+    canary: CanarySection = CanarySection()
 
     @property
     def database_url(self) -> str:

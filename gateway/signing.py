@@ -4,9 +4,9 @@ A token is base32 in lower case without padding, so that it survives programs th
 
     key id (1 byte) | handle (16) | generation (2, big endian) | MAC (16)     = 35 bytes = 56 characters
 
-`reply+<token>` has 62 octets and `bounce+<token>` 63, within the 64 that RFC 5321 §4.5.3.1.1 allows a local part.
-The MAC is the first half of HMAC-SHA256 under a subkey per purpose (HKDF, RFC 5869), so a token of one purpose is worth
-nothing for another. Checking needs no database.
+`reply+<token>` has 62 octets, `bounce+<token>` and `canary+<token>` have 63, within the 64 that RFC 5321 §4.5.3.1.1
+allows a local part. The MAC is the first half of HMAC-SHA256 under a subkey per purpose (HKDF, RFC 5869), so a token of
+one purpose is worth nothing for another. Checking needs no database.
 """
 
 import base64
@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     MESSAGE_ID = "message-id"
     LINK = "link"
     LOOP = "loop"
+    CANARY = "canary"
 
 
 class Forged(Exception):

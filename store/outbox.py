@@ -252,9 +252,23 @@ def waiting(now: datetime) -> int:
 
 
 def oldest_waiting() -> datetime | None:
-    """When the oldest mail was queued that is neither sent nor given up."""
-    row = sql(f"SELECT min(created_at) FROM outbox WHERE {_ACTIVE}").fetchone()
+    """When the oldest mail was queued that is neither sent nor given up. Mails get their ids as they are queued."""
+    row = sql(
+        "SELECT min(created_at) FROM outbox WHERE id IN ((SELECT min(id) FROM outbox WHERE state = 'queued'),"
+        " (SELECT min(id) FROM outbox WHERE state = 'claimed'))"
+    ).fetchone()
     return None if row[0] is None else from_ms(row[0])
+
+
+def stuck_since() -> datetime | None:
+    """Since when a mail waits for us: since it was queued if no relay has tried it, else since it was due.
+
+    Not a mail that a relay has put off for its recipient's sake, nor one to the operator.
+    """
+    untried = sql(f"SELECT min(created_at) FROM outbox WHERE {_ACTIVE} AND attempts = 0 AND route = ''").fetchone()
+    overdue = sql(f"SELECT due_at FROM outbox WHERE {_ACTIVE} AND route = '' ORDER BY due_at LIMIT 1").fetchone()
+    found = [row[0] for row in (untried, overdue) if row is not None and row[0] is not None]
+    return from_ms(min(found)) if found else None
 
 
 def end_leases(worker: str, now: datetime) -> int:

@@ -27,7 +27,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.mail", "store", "gateway.shapes", "gateway.outbound.mime", "gateway.outbound.relay"),
     ("gateway.outbound.compose", "gateway.dns"),
     ("gateway.courier",),
-    ("gateway.desk", "gateway.reviews", "gateway.alerts"),
+    ("gateway.desk", "gateway.reviews", "gateway.alerts", "gateway.canary"),
+    ("gateway.watch",),
     (  # the way in, in the order of its stages
         "gateway.inbound.admit",
         "gateway.inbound.limits",

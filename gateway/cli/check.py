@@ -72,6 +72,8 @@ def check_config(config: "Config") -> Iterator[Finding]:
         yield warning(
             f"mail.from_address is not in {domain}: answers of programs that ignore Reply-To do not come here"
         )
+    if config.canary.every_minutes and f".{domain}".endswith(_LOCAL_DOMAINS):
+        yield failed(f"canary.every_minutes is set, and no relay finds its way back to {domain}: set it to 0")
     if config.support.address.rpartition("@")[2].lower() == domain:
         yield failed("support.address is in this gateway's own domain: give the address of a person")
 
@@ -139,23 +141,23 @@ def check_database(config: "Config") -> Iterator[Finding]:
 
 def check_mail(config: "Config") -> Iterator[Finding]:
     """Mail that waits too long."""
-    from gateway.app import STUCK_INBOX, STUCK_OUTBOX, open_store
-    from store import inbox, outbox
+    from gateway.app import open_store
+    from gateway.watch import stuck
+    from store import outbox
 
     if not _path(config.database_url).exists():
         return
     database, _ = open_store(config, migrate=False)
     try:
-        oldest = ((inbox.oldest_waiting(), STUCK_INBOX, "inbox"), (outbox.oldest_waiting(), STUCK_OUTBOX, "outbox"))
+        late = [text for text in stuck(utc_now()).values() if text]
         given_up = len(outbox.failed_ids())
     finally:
         database.close()
-    stuck = [f"casegate {box} list" for since, limit, box in oldest if since is not None and utc_now() - since > limit]
-    if stuck:
-        yield warning(f"mail waits longer than it should: is the gateway running? See {' and '.join(stuck)}")
+    for text in late:
+        yield warning(f"{text}: is the gateway running?")
     if given_up:
         yield warning(f"{given_up} mails could not be sent: see casegate outbox list --state failed")
-    if not stuck and not given_up:
+    if not late and not given_up:
         yield ok("none waits too long")
 
 

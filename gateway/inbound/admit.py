@@ -18,6 +18,7 @@ class Mailbox(StrEnum):
     BOUNCE = "bounce"
     FROM = "from"
     POSTMASTER = "postmaster"
+    CANARY = "canary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ class Admission:
             return self._signed(address, Mailbox.REPLY, signing.Purpose.REPLY, token)
         if plus and name == Mailbox.BOUNCE:
             return self._signed(address, Mailbox.BOUNCE, signing.Purpose.BOUNCE, token)
+        if plus and name == Mailbox.CANARY:
+            return self._signed(address, Mailbox.CANARY, signing.Purpose.CANARY, token)
         if local.lower() in _POSTMASTERS:
             return Recipient(address, Mailbox.POSTMASTER)
         self.unknown += 1

@@ -154,7 +154,11 @@ class Intake:
         if key is not None:
             self._refuse_repeated(key)
             idempotency.remember(key, "kept", now)
-        tokens = dict.fromkeys(recipient.token for recipient in envelope.recipients if recipient.handle is not None)
+        tokens = dict.fromkeys(
+            recipient.token
+            for recipient in envelope.recipients
+            if recipient.handle is not None and recipient.mailbox is not Mailbox.CANARY  # ours, and each has its own
+        )
         self._limits.count(tokens, envelope.network, len(envelope.data))
         if raw_file and self._files.written_at(Room.RAW, raw_file[:2], raw_file) is None:
             raise StoreUnavailable("The mail took too long to be stored; please try again")  # the sweep was faster

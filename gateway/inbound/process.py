@@ -7,6 +7,7 @@
     his mail server   MAIL <> RCPT <bounce+token>               bounce
     somebody          MAIL <any> RCPT <cases@…>                 posted when it answers our mail and is proven; else held
     anybody           MAIL <any> RCPT <postmaster@…>            postmaster: kept for the operator
+    we ourselves      MAIL <bounce+token> RCPT <canary+token>   automatic: noted that mail works
 
 A mail is claimed before any work and finished in the transaction that posts it, so it is posted once however often
 this process dies (HARDENING rules 6 and 9).
@@ -29,7 +30,7 @@ from gateway.inbound.keep import recipients_from_json
 from gateway.inbound.recognise import Decision, addressed
 from gateway.inbound.understand import Posting, Understander, Understanding, Words
 from gateway.mail.parse import ParsedMail
-from store import alarms, inbox, senders
+from store import alarms, canaries, inbox, senders
 from store.database import Database
 from store.files import Files
 from store.inbox import Kept, LeaseLost, Outcome, Result
@@ -191,6 +192,8 @@ class Processor:
                 answer()
             for text, decision in raised.items():
                 alarms.raise_(f"loop:{decision.case_id}", text, self._now())
+            if found.canary is not None:
+                canaries.note_seen(found.canary, self._now())
             if found.passed:
                 senders.note_pass(found.sender, self._now())
 

@@ -80,6 +80,7 @@ class Understanding:
 
     decisions: one for each case, or one without a case; those that say POSTED have their place in postings.
     for_a_stranger: its sender may get the text for people who wrote without a reply address.
+    canary: the handle of our mail to ourselves, when it is one that came back.
     """
 
     mail: ParsedMail
@@ -89,6 +90,7 @@ class Understanding:
     words: Words | None = None
     postings: tuple[Posting, ...] = ()
     for_a_stranger: bool = False
+    canary: bytes | None = None
 
     @property
     def sender(self) -> str:
@@ -138,7 +140,11 @@ class Understander:
         recipients = recipients_from_json(kept.recipients)
         verdict = self._classify(mail, kept, recipients)
         known = _without_case(verdict, recipients)
-        if known is not None:
+        if canary := _canary(verdict, recipients):
+            # Before anything else is made of it: it is from us, and would be a loop.
+            returned = Decision(Outcome.AUTOMATIC, "the canary came back")
+            found = Understanding(mail, verdict, (returned,), canary=canary)
+        elif known is not None:
             found = Understanding(mail, verdict, (known,))
         else:
             found = self._recognise(Understanding(mail, verdict, ()), kept, raw, recipients, patient=patient)
@@ -242,6 +248,13 @@ class Understander:
             for file in words.picked.files
         )
         return Draft(body, files, whole if whole != body else "", mail_id)
+
+
+def _canary(verdict: classify.Verdict, recipients: tuple[Recipient, ...]) -> bytes | None:
+    """The handle of our own mail to ourselves. Whatever else comes to such an address is none."""
+    if verdict.kind is not Kind.LOOP:
+        return None
+    return next((recipient.handle for recipient in recipients if recipient.mailbox is Mailbox.CANARY), None)
 
 
 def _without_case(verdict: classify.Verdict, recipients: tuple[Recipient, ...]) -> Decision | None:

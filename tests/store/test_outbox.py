@@ -251,6 +251,31 @@ def test_a_member_who_was_taken_back_is_mailed_again(database: Database) -> None
     assert claimed(database).stands
 
 
+# What is stuck
+
+
+def test_mail_that_no_relay_has_tried_is_stuck_since_it_was_made(database: Database) -> None:
+    assert outbox.stuck_since() is None
+    queue(database)
+    mail = claimed(database, after(minutes=3))
+    database.write(lambda: outbox.give_back(mail, after(minutes=3), "no relay takes mail"))
+    assert outbox.stuck_since() == NOW
+
+
+def test_mail_that_waits_for_its_recipient_is_not_stuck_before_it_is_due(database: Database) -> None:
+    queue(database)
+    mail = claimed(database)
+    database.write(lambda: outbox.postpone(mail, after(hours=4), "relay", "451 4.2.2 mailbox full"))
+    assert outbox.stuck_since() == after(hours=4)  # nobody worked if that is over
+
+
+def test_mail_to_the_operator_is_never_stuck(database: Database) -> None:
+    queue(database)
+    database.write(lambda: sql("UPDATE outbox SET route = ?", (outbox.OPERATOR,)))
+    assert outbox.stuck_since() is None
+    assert outbox.oldest_waiting() == NOW
+
+
 # Lists
 
 
@@ -277,7 +302,8 @@ def test_counts_and_lists(database: Database) -> None:
         (outbox.claim, (NOW, "one", LEASE, 4), "outbox_due"),
         (outbox.due, (NOW,), "outbox_due"),
         (outbox.waiting, (NOW,), "outbox_due"),
-        (outbox.oldest_waiting, (), "outbox_due"),
+        (outbox.oldest_waiting, (), "outbox_state"),
+        (outbox.stuck_since, (), "outbox_untried"),
         (outbox.failed_ids, (), "outbox_state"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -294,7 +320,8 @@ def test_questions_about_what_waits_read_the_small_index(
             " SELECT i, '', 0, '', '', '', i, '', 'sent', 0, 1, 0, '', 0, 0, '', '', x'00' FROM n"
         )
     )
-    (statement,) = statements(function, *args)
-    steps = [row[3] for row in sql(f"EXPLAIN QUERY PLAN {statement}")]
+    asked = statements(function, *args)
+    steps = [row[3] for statement in asked for row in sql(f"EXPLAIN QUERY PLAN {statement}")]
     assert any(index in step for step in steps), steps
+    assert not [step for step in steps if step.startswith("SCAN outbox") and "USING" not in step], steps
     assert "USE TEMP B-TREE FOR ORDER BY" not in steps
