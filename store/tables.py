@@ -94,6 +94,7 @@ class StoreLogoRow(Row):
 class TemplateOverrideRow(Row):
     """A store's own words for one mail; the highest version counts, one with all of them empty is the built-in.
 
+    restores: the version whose words it brings back, 0 for the built-in ones; null for new words.
     broken: why it is not used, "" while it is.
     """
 
@@ -102,6 +103,7 @@ class TemplateOverrideRow(Row):
     template = CharField(64)
     version = IntegerField()
     created_at = Moment()
+    restores = IntegerField(null=True)
     broken = TextField()
     subject = TextField()
     text = TextField()

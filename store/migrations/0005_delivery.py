@@ -35,7 +35,8 @@ CREATE TABLE store_logo (
 
 CREATE TABLE template_override (
     id {auto}, store_id VARCHAR(48) NOT NULL, template VARCHAR(64) NOT NULL, version INTEGER NOT NULL,
-    created_at BIGINT NOT NULL, broken TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL, html TEXT NOT NULL
+    created_at BIGINT NOT NULL, restores INTEGER, broken TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL,
+    html TEXT NOT NULL
 );
 CREATE UNIQUE INDEX template_override_store_id_template_version ON template_override (store_id, template, version);
 
