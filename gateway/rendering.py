@@ -45,6 +45,18 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnWords:
+    """A store's words in place of our subject, and of our heading and lead in text and HTML; each "" for ours.
+
+    subject: one line. html: safe as it is, every element closed.
+    """
+
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ShownFile:
     """A file as a mail lists it: its name, and its size for people."""
 
@@ -110,12 +122,13 @@ class Renderer:
             raise Invalid(tuple(problems))
         return compiled
 
-    def mail(self, template: str, context: Mapping[str, object]) -> Rendered:
-        """One mail as text and HTML. template: a name such as `case_closed`; context: as in `sample`."""
+    def mail(self, template: str, context: Mapping[str, object], own: OwnWords | None = None) -> Rendered:
+        """One mail as text and HTML. template: a name such as `case_closed`; context: as in `sample`; own: a store's."""
+        own = own or OwnWords()
         words = self._templates[f"mail/{template}.txt"].make_module(dict(context))
-        everything = {**context, "words": words, "label": self._labels}
+        everything = {**context, "words": words, "label": self._labels, "own": own}
         return Rendered(
-            str(words.__dict__["subject"]),
+            own.subject or str(words.__dict__["subject"]),
             self._templates["mail/layout.txt"].render(everything),
             self._templates["mail/layout.html"].render(everything),
         )
@@ -187,6 +200,7 @@ def sample(reader: str) -> dict[str, object]:
         "brand": "Cases",
         "store": "Pixel Shop",
         "customer": "Mia Jensen",
+        "customer_first_name": "Mia",  # or ""; for the words of a store only
         "support": "Support Team",
         "support_joined": reader != "CUSTOMER",
         "author": "Pixel Shop",  # of the first new message; "" when nobody wrote or we do not know who did

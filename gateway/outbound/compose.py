@@ -179,6 +179,7 @@ class Composer:
             "brand": self._brand,
             "store": names.store,
             "customer": names.customer,
+            "customer_first_name": self._safe_name(scene.view.customer.first_name),
             "support": names.support,
             "support_joined": case.escalated or bool(visible),
             "author": names.of(author) if author else "",
