@@ -35,6 +35,7 @@ from gateway.mail.redact import Redactor
 from gateway.outbound.compose import Composer
 from gateway.outbound.dispatch import Dispatcher
 from gateway.outbound.relay import Relay
+from gateway.overrides.words import Overrides
 from gateway.rendering import Renderer
 from gateway.reviews import Reviews
 from gateway.watch import Watch
@@ -63,6 +64,8 @@ class Parts:
     secrets: keys.Secrets
     admission: Admission
     intake: Intake
+    overrides: Overrides
+    composer: Composer
     desk: Desk
     reader: Reader
     authenticator: Authenticator
@@ -129,7 +132,9 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     secrets = keys.load(config, database, may_make=run, now=now())
     bell, stopping = Bell(), threading.Event()
     # Whoever leaves work behind wakes `jobs`, which are declared below: they are made of what is built first.
-    composer = Composer(config, secrets.keyring, Renderer())
+    redactor = Redactor(config.mail.reply_domain, config.gateway.public_url)
+    overrides = Overrides(database, redactor, now)
+    composer = Composer(config, secrets.keyring, Renderer(), own_words=overrides.words)
     desk = Desk(
         database,
         files,
@@ -170,7 +175,7 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         reader,
         authenticator,
         secrets.keyring,
-        Redactor(config.mail.reply_domain, config.gateway.public_url),
+        redactor,
         own_domains=frozenset({config.mail.reply_domain}),
         now=now,
     )
@@ -233,9 +238,9 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
 
     jobs = declare(queue, bell, processor, dispatcher, sweep)
     return Parts(
-        config, database, files, secrets, admission, intake, desk, reader, authenticator, processor, releases,
-        Explainer(understander, desk, answers, now), reviews, alerts, canaries, watch, dispatcher, jobs, bell, queue,
-        stopping, sweep, now,
+        config, database, files, secrets, admission, intake, overrides, composer, desk, reader, authenticator,
+        processor, releases, Explainer(understander, desk, answers, now), reviews, alerts, canaries, watch,
+        dispatcher, jobs, bell, queue, stopping, sweep, now,
     )  # fmt: skip
 
 

@@ -123,7 +123,7 @@ class Renderer:
         return compiled
 
     def mail(self, template: str, context: Mapping[str, object], own: OwnWords | None = None) -> Rendered:
-        """One mail as text and HTML. template: a name such as `case_closed`; context: as in `sample`; own: a store's."""
+        """One mail as text and HTML. template: a name such as `case_closed`; context: as in `sample`."""
         own = own or OwnWords()
         words = self._templates[f"mail/{template}.txt"].make_module(dict(context))
         everything = {**context, "words": words, "label": self._labels, "own": own}

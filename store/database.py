@@ -150,6 +150,10 @@ class Database:
         result: T = entry.result
         return result
 
+    def is_writing(self) -> bool:
+        """Whether this thread is inside a job of `write`."""
+        return self._engine.is_writing()
+
     async def write_async(
         self, job: Callable[[], T], *, then: Callable[[], None] | None = None, durable: bool = True
     ) -> T:

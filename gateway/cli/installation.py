@@ -65,6 +65,7 @@ def working(config: "Config", now: Callable[[], datetime] = utc_now) -> Iterator
         parts.authenticator.close()
         parts.reader.close()
         parts.dispatcher.close()
+        parts.overrides.close()
         parts.database.close()
 
 

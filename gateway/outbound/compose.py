@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -16,7 +16,7 @@ from gateway.config import Config
 from gateway.mail.classify import LOOP_HEADER
 from gateway.mail.quotes import MARKER
 from gateway.outbound import mime
-from gateway.rendering import NO_CONVERSATION, Rendered, Renderer, ShownFile, ShownMessage, amount, date, size
+from gateway.rendering import NO_CONVERSATION, OwnWords, Rendered, Renderer, ShownFile, ShownMessage, amount, date, size
 from gateway.signing import HANDLE_BYTES, Keyring, Purpose
 
 _HISTORY_CHARACTERS = 1_000  # of each earlier message; the new ones are never cut
@@ -26,6 +26,9 @@ _REFERENCES_BYTES = 1_000  # relays refuse mail whose References grew without en
 
 #: What a received id must look like to be repeated in our headers; two of the longest fit into References.
 _MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}")
+
+
+OwnWordsOf = Callable[[str, Template, Mapping[str, object]], OwnWords | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,14 @@ class Composer:
         keyring: Keyring,
         renderer: Renderer,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        own_words: OwnWordsOf = lambda store_id, template, context: None,
     ) -> None:
+        """own_words: a store's words for a mail, None for ours (`gateway.overrides.words`)."""
         self._config = config
         self._keyring = keyring
         self._renderer = renderer
         self._random_bytes = random_bytes
+        self._own_words = own_words
         self._domain = config.mail.reply_domain
         self._brand = mime.clean(config.mail.from_name)
         self._support = mime.clean(config.support.name)
@@ -102,7 +108,7 @@ class Composer:
         """Render and assemble one mail about a case. now: aware; becomes the Date."""
         person = notice.to
         names = self._names(scene)
-        rendered = self._renderer.mail(notice.template, self._context(notice, scene, names))
+        rendered = self._render(notice, scene, self._context(notice, scene, names))
         addresses = [
             mime.mailbox("From", self._sender(person, scene, names), self._config.from_address),
             mime.mailbox("To", self._safe_name(person.name), person.address),
@@ -116,6 +122,26 @@ class Composer:
         return self._finish(
             notice.template, person.address, person, addresses, subject, thread_ids(person), rendered, now
         )
+
+    def compose_test(self, notice: Notice, scene: Scene, recipient: str, now: datetime) -> OutgoingMail:
+        """The same mail for somebody who tries its template: marked as a test, in no thread, with no reply address."""
+        context = self._context(notice, scene, self._names(scene)) | {"marker": ""}
+        rendered = self._render(notice, scene, context)
+        addresses = [
+            mime.mailbox("From", self._brand, self._config.from_address),
+            mime.mailbox("To", "", recipient),
+        ]
+        subject = f"[Test] {mime.clean(rendered.subject)}"
+        return self._finish(notice.template, recipient, None, addresses, subject, [], rendered, now)
+
+    def _render(self, notice: Notice, scene: Scene, context: Mapping[str, object]) -> Rendered:
+        """HARDENING rule 10: whatever support writes or reads has our words, never a store's."""
+        template, author = notice.template, _author(scene)
+        supports = notice.to.role is Role.SUPPORT or (author is not None and author.sender_type is Role.SUPPORT)
+        own = None
+        if template.can_be_overridden and not supports:
+            own = self._own_words(scene.store.id, template, context)
+        return self._renderer.mail(template, context, own)
 
     def compose_letter(self, letter: Letter, now: datetime) -> OutgoingMail:
         """Render and assemble one mail outside of a case. now: aware; becomes the Date."""

@@ -30,7 +30,7 @@ from gateway.config import Config, MailSection
 from gateway.mail.classify import LOOP_HEADER
 from gateway.mail.quotes import MARKER
 from gateway.outbound.compose import Composer, OutgoingMail, Scene, pretends
-from gateway.rendering import Rendered, Renderer, letter_sample, sample
+from gateway.rendering import OwnWords, Rendered, Renderer, letter_sample, sample
 from gateway.signing import Keyring, Purpose
 
 NOW = datetime(2026, 11, 14, 9, 30, tzinfo=UTC)
@@ -406,9 +406,9 @@ class Overheard(Renderer):
 
     told: Mapping[str, object]
 
-    def mail(self, template: str, context: Mapping[str, object]) -> Rendered:
+    def mail(self, template: str, context: Mapping[str, object], own: OwnWords | None = None) -> Rendered:
         self.told = context
-        return super().mail(template, context)
+        return super().mail(template, context, own)
 
 
 def test_templates_are_told_what_their_samples_show() -> None:

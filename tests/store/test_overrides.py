@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from store import overrides
-from store.database import Database
+from store.database import Database, sql
 from store.overrides import Override
 from tests.store.conftest import NOW, Statements, after
 
@@ -58,7 +58,7 @@ def test_a_broken_version_is_marked_once(database: Database) -> None:
 
 def test_the_lookup_goes_by_the_index(database: Database, statements: Statements) -> None:
     (asked,) = statements(overrides.current, STORE, TEMPLATE)
-    plan = overrides.sql(f"EXPLAIN QUERY PLAN {asked}").fetchall()
+    plan = sql(f"EXPLAIN QUERY PLAN {asked}").fetchall()
     assert [row[3] for row in plan] == [
         "SEARCH template_override USING INDEX template_override_store_id_template_version (store_id=? AND template=?)"
     ]
