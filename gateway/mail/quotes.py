@@ -70,7 +70,7 @@ _SIGNS_ONLY: Final = "<>|-_=*~#+ \t\n"  # leftovers of quoting that nobody means
 
 
 def _split(lines: Sequence[Line], answered: str | None) -> Reply:
-    lines = _signed_lines(lines)
+    lines = _tabbed_lines(_signed_lines(lines))
     scan = _Scan(lines)
     scan.run()
     if answered:
@@ -151,6 +151,25 @@ def _signed_lines(lines: Sequence[Line]) -> list[Line]:
             bracket = tail.count("<") - tail.count(">")
             open_bracket = bracket > 0 or (open_bracket and bracket == 0)
     return found
+
+
+def _tabbed_lines(lines: list[Line]) -> list[Line]:
+    """The same lines; tabs before words have become depth where they quote, as mailx does below "Ann wrote:"."""
+    found: list[Line] = []
+    above = ""  # the nearest line with words
+    announced = False
+    for line in lines:
+        words = line.text.lstrip("\t")
+        tabs = len(line.text) - len(words) if words else 0
+        announced = announced or bool(tabs and above and _announces_a_quote(above))
+        found.append(Line(words, line.depth + tabs, line.role) if tabs and announced else line)
+        above = line.text or above
+    return found
+
+
+def _announces_a_quote(line: str) -> bool:
+    plain = shapes.plain(line)
+    return plain.endswith((":", "：")) and shapes.is_announcement(plain, shapes.evidence(plain), signed=True)
 
 
 def _is_groupwise(text: str) -> bool:

@@ -374,3 +374,40 @@ def test_what_we_sent_is_found_above_our_marker_where_no_sign_tells_that_it_is_q
 def test_signs_are_no_words(text: str) -> None:
     assert not has_words(text)
     assert has_words(text + "👍")
+
+
+# ------------------------------------------------------------------------------------------- tabs that quote
+
+TABBED = """Blue Kettle via Cases <cases@cases.example.org> wrote:
+
+\tBlue Kettle answered
+
+\tWhich part is missing?
+\t- Case is now awaiting the customer
+
+\tWe need its number.
+"""
+
+
+@pytest.mark.parametrize("text", [f"{TABBED}\nThe lid.\n", f"The lid.\n\n{TABBED}", f"{TABBED}The lid.\n"])
+def test_tabs_below_an_announcement_quote(text: str) -> None:
+    reply = split_reply(text, None)
+    assert reply.new == "The lid."
+    assert "Which part is missing?" in reply.quoted
+
+
+def test_an_answer_between_tabbed_lines_is_kept() -> None:
+    text = TABBED.replace("\t- Case", "The lid.\n\t- Case")
+    assert split_reply(text, None).new == "The lid."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "These are missing:\n\tthe lid\n\tthe spout",
+        "\tthe lid\n\tthe spout",
+        "Dear Sirs,\n\n\tI write to you about the lid.\n\n\tIt leaks.",
+    ],
+)
+def test_tabs_that_a_person_wrote_quote_nothing(text: str) -> None:
+    assert split_reply(text, None).new == text.strip("\n")
