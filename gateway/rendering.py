@@ -15,9 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, Template, TemplateError, select_autoescape
+from jinja2.environment import TemplateModule
+from jinja2.ext import extract_from_ast
 from markupsafe import Markup, escape
 
 from gateway.errors import Invalid, Problem
+from gateway.locales import SOURCE, Catalogue, Catalogues, Message, language_of
+from gateway.locales import problems as missing_in
 
 #: A web address in escaped text: `&amp;` belongs to it, other escaped characters end it, punctuation may follow it.
 _LINK = re.compile(r"https?://(?:[^\s&]|&amp;)*(?:[^\s&.,;:!?)]|&amp;)", re.IGNORECASE)
@@ -84,6 +88,19 @@ class ShownMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class _Speech:
+    """One language: its catalogue, and the words that all mails share in it."""
+
+    catalogue: Catalogue
+    label: TemplateModule
+
+    @property
+    def words(self) -> dict[str, object]:
+        """What templates say it with."""
+        return {"_": self.catalogue.gettext, "ngettext": self.catalogue.ngettext, "label": self.label}
+
+
+@dataclass(frozen=True, slots=True)
 class Paragraph:
     """A paragraph of our own words, or a list: then `items` has the lines of each item, and text is empty."""
 
@@ -94,7 +111,7 @@ class Paragraph:
 class Renderer:
     """Every template, compiled. Raises Invalid with one problem for each that does not compile."""
 
-    def __init__(self, loader: BaseLoader | None = None) -> None:
+    def __init__(self, loader: BaseLoader | None = None, catalogues: Catalogues | None = None) -> None:
         self._environment = Environment(
             loader=loader or PackageLoader("templates", "."),
             autoescape=select_autoescape(enabled_extensions=("html",), default=False),
@@ -109,7 +126,8 @@ class Renderer:
         self._environment.filters["prose"] = prose
         self._environment.filters["paragraphs"] = paragraphs
         self._templates = self._compile()
-        self._labels = self._templates["mail/labels.txt"].module
+        self._catalogues = catalogues or Catalogues()
+        self._speeches = {SOURCE: self._speech(self._catalogues.get(SOURCE))}
 
     def _compile(self) -> dict[str, Template]:
         compiled, problems = {}, []
@@ -122,20 +140,57 @@ class Renderer:
             raise Invalid(tuple(problems))
         return compiled
 
+    def messages(self) -> list[Message]:
+        """Every text of the words of our mails that is translated, in the order of their files."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for name in sorted(name for name in self._templates if name.startswith("mail/") and name.endswith(".txt")):
+            tree = self._environment.parse(self._source(name))
+            for line, function, given in extract_from_ast(tree, ("_", "ngettext")):
+                texts = given if isinstance(given, tuple) else (given,)
+                key = (str(texts[0]), str(texts[1]) if function == "ngettext" else "")
+                found.setdefault(key, []).append(f"templates/{name}:{line}")
+        return [Message(one, many, tuple(places)) for (one, many), places in found.items()]
+
+    def _source(self, name: str) -> str:
+        assert self._environment.loader is not None
+        return self._environment.loader.get_source(self._environment, name)[0]
+
+    def language(self, *wanted: str) -> str:
+        """The language of a mail. wanted: locales of its reader, best first, "" for unknown ones."""
+        return self._spoken(language_of(wanted, self._catalogues.languages)).catalogue.language
+
+    def _spoken(self, language: str) -> _Speech:
+        """What a language is spoken with; English in place of one that is not complete."""
+        if language not in self._speeches:
+            catalogue = self._catalogues.get(language)
+            whole = not missing_in(catalogue, self.messages())
+            self._speeches[language] = self._speech(catalogue) if whole else self._speeches[SOURCE]
+        return self._speeches[language]
+
+    def _speech(self, catalogue: Catalogue) -> _Speech:
+        words = {"_": catalogue.gettext, "ngettext": catalogue.ngettext}
+        return _Speech(catalogue, self._templates["mail/labels.txt"].make_module(words))
+
     def mail(self, template: str, context: Mapping[str, object], own: OwnWords | None = None) -> Rendered:
         """One mail as text and HTML. template: a name such as `case_closed`; context: as in `sample`."""
+        speech = self._spoken(str(context["language"]))
         own = own or OwnWords()
-        words = self._templates[f"mail/{template}.txt"].make_module(dict(context))
-        everything = {**context, "words": words, "label": self._labels, "own": own}
+        everything = {**context, **speech.words, "rtl": speech.catalogue.rtl, "own": own}
+        words = self._templates[f"mail/{template}.txt"].make_module(everything)
+        everything["words"] = words
         return Rendered(
             own.subject or str(words.__dict__["subject"]),
             self._templates["mail/layout.txt"].render(everything),
             self._templates["mail/layout.html"].render(everything),
         )
 
-    def label(self, name: str) -> str:
+    def say(self, text: str, language: str, **values: object) -> str:
+        """One of the texts of `messages` in a language; any other text as it is."""
+        return self._spoken(language).catalogue.gettext(text, **values)
+
+    def label(self, name: str, language: str = SOURCE) -> str:
         """One of the words that all mails share."""
-        return str(self._labels.__dict__[name])
+        return str(self._spoken(language).label.__dict__[name])
 
     def page(self, name: str, context: Mapping[str, object]) -> str:
         """One HTML page."""
@@ -143,10 +198,14 @@ class Renderer:
 
     def check(self) -> list[Problem]:
         """Render every mail with sample data, for each reader that it has; what fails is a problem."""
-        problems = []
+        problems = [
+            problem
+            for language in self._catalogues.languages[1:]
+            for problem in missing_in(self._catalogues.get(language), self.messages())
+        ]
         for file in self._templates:
             name = file.removeprefix("mail/").removesuffix(".txt")
-            if file != f"mail/{name}.txt" or name in ("labels", "layout"):
+            if file != f"mail/{name}.txt" or name in ("labels", "layout", "told"):
                 continue
             for reader, context in samples(name):
                 try:
@@ -218,6 +277,7 @@ def sample(reader: str) -> dict[str, object]:
         "text_in_file": True,  # the end of a long text was added as a file
         "why": "",  # why a mail was not posted: nothing new, revoked, left, not taken
         "because": "The case is closed",  # why, in the words of the law, of a mail system or of a signal
+        "cause": "address",  # why a mail was not delivered: address, full, size, policy, or "" for anything else
         "closes_at": _NOW,  # when a silent case closes
     }
 

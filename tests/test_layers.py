@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway", "gateway.inbound", "gateway.outbound", "templates"),  # nothing but a docstring
     ("gateway.errors",),
+    ("gateway.locales",),
     (
         "gateway.signing",
         "gateway.config",
@@ -77,6 +78,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "dns": ("gateway.dns",),
     # the way out
     "aiosmtplib": ("gateway.outbound.relay",),
+    "babel": ("gateway.locales",),
     "jinja2": ("gateway.rendering", "gateway.overrides"),
     "markupsafe": ("gateway.rendering",),
     # rows and work

@@ -252,7 +252,9 @@ def test_one_file_or_more_that_were_kept_back() -> None:
 
 def test_a_long_text_alone_is_not_called_incomplete() -> None:
     text = told(Template.NOT_EVERYTHING_POSTED, sample("CUSTOMER"), kept_back=[])
-    assert text.startswith("The end of your text is in a file\n\nHello Mia Jensen, your mail was passed on. Its text")
+    assert text.startswith(
+        "The end of your text is in a file\n\nHello Mia Jensen,\n\nYour mail was passed on. Its text"
+    )
     assert "Not all" not in text
     assert "without" not in text
 
@@ -262,7 +264,7 @@ def test_each_reason_for_not_posting_has_its_own_advice() -> None:
     texts = {reader: told(Template.NOT_POSTED, context) for reader, context in contexts.items()}
     assert "no new text in your mail, and no file" in texts["CUSTOMER, nothing new"]
     assert "answer the newest mail that you got about this case, not this one" in texts["CUSTOMER, revoked"]
-    assert "you do not answer cases of Pixel Shop any more" in texts["CUSTOMER, left"]
+    assert "You do not answer cases of Pixel Shop any more" in texts["CUSTOMER, left"]
     assert "The reason: Cannot send messages on a closed case.\n\nDo you" in texts["CUSTOMER, not taken"]
     for reader, text in texts.items():
         may_answer = reader in ("CUSTOMER, nothing new", "CUSTOMER, not taken")
@@ -274,7 +276,7 @@ def test_each_reason_for_not_posting_has_its_own_advice() -> None:
 def test_a_mail_of_files_alone_none_of_which_was_taken() -> None:
     context = dict(samples("not_posted"))["MERCHANT, nothing new"]
     text = told(Template.NOT_POSTED, context, kept_back=[{"name": "a.mov", "reason": "not taken"}])
-    assert "your mail had no text, and this file was not taken:\n\n- a.mov\n  not taken\n" in text
+    assert "Your mail had no text, and this file was not taken:\n\n- a.mov\n  not taken\n" in text
     assert "just answer this mail: Mia Jensen will read it." in text
 
 
@@ -309,7 +311,6 @@ def test_a_digest_counts_right(mails: int, subject: str) -> None:
     assert ("This mail was not passed on. It waits until somebody decides:" in mail.text) is (mails == 1)
     assert ("These mails were not passed on. They wait until somebody decides:" in mail.text) is (mails > 1)
     assert "write to operator@example.org" in mail.text
-    assert ("To have it passed on" in mail.text) is (mails == 1)
 
 
 def list_of(value: object) -> list[object]:

@@ -16,6 +16,7 @@ from gateway.config import Config
 from gateway.mail.classify import LOOP_HEADER
 from gateway.mail.quotes import MARKER
 from gateway.outbound import mime
+from gateway.outbound.sign import Signer
 from gateway.rendering import NO_CONVERSATION, OwnWords, Rendered, Renderer, ShownFile, ShownMessage, amount, date, size
 from gateway.signing import HANDLE_BYTES, Keyring, Purpose
 
@@ -92,13 +93,15 @@ class Composer:
         renderer: Renderer,
         random_bytes: Callable[[int], bytes] = os.urandom,
         own_words: OwnWordsOf = lambda store_id, template, context: None,
+        signer: Signer | None = None,
     ) -> None:
-        """own_words: a store's words for a mail, None for ours (`gateway.overrides.words`)."""
+        """own_words: a store's words for a mail, None for ours (`gateway.overrides.words`). signer: None signs none."""
         self._config = config
         self._keyring = keyring
         self._renderer = renderer
         self._random_bytes = random_bytes
         self._own_words = own_words
+        self._signer = signer or Signer()
         self._domain = config.mail.reply_domain
         self._brand = mime.clean(config.mail.from_name)
         self._support = mime.clean(config.support.name)
@@ -109,8 +112,9 @@ class Composer:
         person = notice.to
         names = self._names(scene)
         rendered = self._render(notice, scene, self._context(notice, scene, names))
+        from_address = self._from_address(scene.store)
         addresses = [
-            mime.mailbox("From", self._sender(person, scene, names), self._config.from_address),
+            mime.mailbox("From", self._sender(person, scene, names), from_address),
             mime.mailbox("To", self._safe_name(person.name), person.address),
         ]
         if notice.answerable:
@@ -119,8 +123,9 @@ class Composer:
             addresses.append(mime.mailbox("Reply-To", reader, f"reply+{token}@{self._domain}"))
         answers = notice.template.answers_mail or bool(person.reference_ids or person.last_sent_id)
         subject = _subject(rendered.subject, answers=answers)
+        thread = thread_ids(person)
         return self._finish(
-            notice.template, person.address, person, addresses, subject, thread_ids(person), rendered, now
+            notice.template, person.address, person, addresses, subject, thread, rendered, now, from_address
         )
 
     def compose_test(self, notice: Notice, scene: Scene, recipient: str, now: datetime) -> OutgoingMail:
@@ -164,8 +169,12 @@ class Composer:
         thread: Sequence[str],
         rendered: Rendered,
         now: datetime,
+        from_address: str = "",
     ) -> OutgoingMail:
-        """The mail as bytes. addresses: fields; thread: ids for References, the last one is answered."""
+        """The mail as bytes. addresses: fields; thread: ids for References, the last one is answered.
+
+        from_address: in From, "" for the gateway's own.
+        """
         handle = self._random_bytes(HANDLE_BYTES)
         # The id of a letter is bound to the letter itself: an answer to it never threads into a case.
         message_id = self._keyring.message_id(handle, participant.handle if participant else handle, self._domain)
@@ -182,6 +191,8 @@ class Composer:
             # RFC 3834 §5: `auto-replied` only says what answers a mail, everything else is generated.
             how = "auto-replied" if template.answers_mail else "auto-generated"
             fields += [f"Auto-Submitted: {how}", "X-Auto-Response-Suppress: All"]
+        data = mime.assemble(fields, rendered.text, rendered.html, handle.hex())
+        domain = (from_address or self._config.from_address).rpartition("@")[2]
         return OutgoingMail(
             template=template,
             recipient=recipient,
@@ -190,7 +201,7 @@ class Composer:
             envelope_from=f"bounce+{self._keyring.token(Purpose.BOUNCE, handle)}@{self._domain}",
             rfc_message_id=message_id,
             subject=subject,
-            data=mime.assemble(fields, rendered.text, rendered.html, handle.hex()),
+            data=self._signer.sign(data, domain.lower(), now),
         )
 
     def _context(self, notice: Notice, scene: Scene, names: _Names) -> dict[str, object]:
@@ -223,6 +234,7 @@ class Composer:
             "text_in_file": notice.text_in_file,
             "why": notice.why.value if notice.why else "",
             "because": mime.clean(notice.because),
+            "cause": "",
             "closes_at": date(notice.closes_at) if notice.closes_at else "",
         }
         return context | NO_CONVERSATION if notice.template.answers_mail else context
@@ -246,7 +258,7 @@ class Composer:
         }
 
     def _names(self, scene: Scene) -> _Names:
-        nameless = self._renderer.label("customer") % mime.clean(scene.view.order.number)
+        nameless = self._renderer.label("customer") % {"number": mime.clean(scene.view.order.number)}
         return _Names(
             customer=self._safe_name(scene.view.customer.name) or nameless,
             store=self._store_name(scene.store.name),
@@ -261,6 +273,11 @@ class Composer:
         name = mime.clean(name)[:_NAME_CHARACTERS].rstrip()
         return "" if "://" in name or "@" in name or pretends(name, self._support, self._brand) else name
 
+    def _from_address(self, store: Store) -> str:
+        """The store's own, as long as a signature can stand behind it: without one From would fail DMARC."""
+        own = store.from_address
+        return own if own and self._signer.speaks_for(own.rpartition("@")[2]) else self._config.from_address
+
     def _sender(self, person: Participant, scene: Scene, names: _Names) -> str:
         """The display name of From: who speaks, and through whom."""
         author = _author(scene)
@@ -274,7 +291,7 @@ class Composer:
         return self._via(names.store if person.role is Role.CUSTOMER else f"{names.customer} ({names.store})")
 
     def _via(self, name: str) -> str:
-        return self._renderer.label("via") % (name, self._brand)
+        return self._renderer.label("via") % {"name": name, "brand": self._brand}
 
 
 def thread_ids(person: Participant) -> list[str]:

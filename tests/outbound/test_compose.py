@@ -374,16 +374,16 @@ def test_an_author_whom_nothing_confirms_is_named_and_marked(role: Role) -> None
 @pytest.mark.parametrize(
     ("closed_by", "words"),
     [
-        (Role.CUSTOMER, "you closed your case with Pixel Shop."),
+        (Role.CUSTOMER, "You closed your case with Pixel Shop."),
         (Role.MERCHANT, "Pixel Shop closed your case."),
         (Role.SUPPORT, "Support Team closed your case with Pixel Shop."),
-        (Role.SYSTEM, "your case with Pixel Shop was closed because it was quiet for a while."),
+        (Role.SYSTEM, "Your case with Pixel Shop was closed because it was quiet for a while."),
     ],
 )
 def test_a_closed_case_says_who_closed_it(closed_by: Role, words: str) -> None:
     case = replace(CASE, status=Status.CLOSED, closed_by=closed_by, closed_at=NOW)
     text, _ = bodies(compose(Template.CASE_CLOSED, CUSTOMER, scene(case=case)))
-    assert f"Hello Mia Jensen, {words}" in text
+    assert f"Hello Mia Jensen,\r\n\r\n{words}" in text
     assert "the case opens again" in text
 
 
@@ -592,7 +592,7 @@ def test_the_operator_reads_which_commands_help() -> None:
 
 def test_an_address_is_confirmed_on_a_page() -> None:
     text, html = bodies(letter(Template.CONFIRM_ADDRESS, CUSTOMER.address, name="Mia Jensen"))
-    assert "Hello Mia Jensen, somebody wrote about your case with Pixel Shop from this address:" in text
+    assert "Hello Mia Jensen,\r\n\r\nSomebody wrote about your case with Pixel Shop from this address:" in text
     assert "- mia@work.example.org\r\n" in text
     assert "Opening the page changes nothing yet" in text
     assert "Then do nothing, and nothing changes." in text
@@ -640,7 +640,7 @@ def test_a_name_that_passes_itself_off_as_somebody_else_is_not_shown(name: str) 
     mail = compose(Template.MESSAGE_TO_MERCHANT, person, scene(question, customer=customer))
     assert read(mail)["From"].addresses[0].display_name == "Customer of order 1042 (Pixel Shop) via Cases"
     assert read(mail)["To"].addresses[0].display_name == ""
-    assert bodies(mail)[0].startswith("Customer of order 1042 wrote\r\n")
+    assert bodies(mail)[0].startswith("New message from Customer of order 1042\r\n")
     store = replace(STORE, name=name)
     mail = compose(Template.MESSAGE_TO_CUSTOMER, CUSTOMER, scene(ANSWER, store=store))
     assert read(mail)["From"].addresses[0].display_name == "Store via Cases"
