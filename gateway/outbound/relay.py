@@ -8,7 +8,7 @@ import asyncio
 import re
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -43,12 +43,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A relay's last word. code: 0 when we say it ourselves; enhanced: "5.1.1" or "" (RFC 3463); text: one line."""
+    """A relay's last word. code: 0 when we say it ourselves; enhanced: "5.1.1" or "" (RFC 3463); text: one line.
+
+    stage: what it was given to; None when we say it ourselves.
+    """
 
     outcome: Outcome
     code: int
     enhanced: str
     text: str
+    stage: "Stage | None" = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}" if self.code else self.text
@@ -69,7 +73,7 @@ def judge(stage: Stage, code: int, message: str) -> Answer:
     text = " ".join(message.encode("utf-8", "replace").decode().split())[:TEXT_CHARACTERS]
     match = _ENHANCED.match(text)
     enhanced = match[0] if match is not None and match[0][0] == str(code)[0] else ""
-    return Answer(_outcome(stage, code, enhanced, text), code, enhanced, text)
+    return Answer(_outcome(stage, code, enhanced, text), code, enhanced, text, stage)
 
 
 def _outcome(stage: Stage, code: int, enhanced: str, text: str) -> Outcome:
