@@ -32,6 +32,7 @@ from gateway.inbound.understand import Understander
 from gateway.mail.authentication.verdict import Trusted
 from gateway.mail.files import Limits
 from gateway.mail.redact import Redactor
+from gateway.outbound import sign
 from gateway.outbound.compose import Composer
 from gateway.outbound.dispatch import Dispatcher
 from gateway.outbound.relay import Relay
@@ -134,7 +135,8 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     # Whoever leaves work behind wakes `jobs`, which are declared below: they are made of what is built first.
     redactor = Redactor(config.mail.reply_domain, config.gateway.public_url)
     overrides = Overrides(database, redactor, now)
-    composer = Composer(config, secrets.keyring, Renderer(), own_words=overrides.words)
+    signer = sign.load(config)
+    composer = Composer(config, secrets.keyring, Renderer(), own_words=overrides.words, signer=signer)
     desk = Desk(
         database,
         files,

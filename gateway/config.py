@@ -12,7 +12,7 @@ import re
 import tomllib
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -80,6 +80,10 @@ def _domain(value: str) -> str:
     return ".".join(labels)
 
 
+def _selector(value: str) -> str:
+    return _domain(value) if value else ""
+
+
 def _mail_address(value: str) -> str:
     local, _, domain = value.rpartition("@")
     if value and not re.fullmatch(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}", local, re.ASCII):  # RFC 5322 §3.2.3
@@ -135,6 +139,8 @@ def _topic_arn(value: str) -> str:
     return value
 
 
+#: A file that may be left out: an empty text is none.
+OptionalFile = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 ListenAddress = Annotated[str, AfterValidator(_address)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Domain = Annotated[str, AfterValidator(_domain)]
@@ -218,8 +224,8 @@ class SmtpSection(Section):
     max_commands: int = Field(1_000, ge=20, description="Commands of one session without a delivered mail.")
     idle_timeout: int = Field(300, ge=1, description="Seconds of silence after which a session ends (421).")
     data_timeout: int = Field(600, ge=1, description="Seconds that one mail may take to come in (421).")
-    tls_cert: Path | None = Field(None, description="PEM file with the certificate chain; switches STARTTLS on.")
-    tls_key: Path | None = Field(None, description="PEM file with the certificate's key.")
+    tls_cert: OptionalFile = Field(None, description="PEM file with the certificate chain; switches STARTTLS on.")
+    tls_key: OptionalFile = Field(None, description="PEM file with the certificate's key.")
 
     @model_validator(mode="after")
     def _check_room(self) -> "SmtpSection":
@@ -245,6 +251,12 @@ class MailSection(Section):
     operator_address: Annotated[str, AfterValidator(_mail_address)] = Field(
         "", description="Who runs this gateway and is mailed about held mail and alarms; empty: nobody is."
     )
+    dkim_selector: Annotated[str, AfterValidator(_selector)] = Field(
+        "", description="The selector under which the public half of dkim_key_file stands in the DNS."
+    )
+    dkim_key_file: OptionalFile = Field(
+        None, description="PEM file of the key that signs for the domain of from_address: casegate dkim create."
+    )
     arc_sealers: tuple[Domain, ...] = Field(
         (), description="Domains (d=) of forwarders and lists whose ARC seals are believed about mail they changed."
     )
@@ -256,6 +268,22 @@ class MailSection(Section):
         if value and value.rpartition("@")[2] == info.data.get("reply_domain"):
             raise ValueError("it is in reply_domain, this gateway's own: give the address of a person")
         return value
+
+    @model_validator(mode="after")
+    def _check_dkim(self) -> "MailSection":
+        if bool(self.dkim_selector) != bool(self.dkim_key_file):
+            raise ValueError("dkim_selector and dkim_key_file are needed both, or none of them")
+        return self
+
+
+class DkimSection(Section):
+    """A further key that signs outgoing mail: a second one of the same domain, or that of a store's own domain."""
+
+    domain: Domain = Field("shop.example.org", description="The domain of From that the key speaks for.")
+    selector: Annotated[str, AfterValidator(_selector)] = Field(
+        "cg1", description="The selector under which its public half stands in the DNS."
+    )
+    key_file: OptionalFile = Field(None, description="PEM file, RSA of 2048 bits or more, or Ed25519.")
 
 
 class DnsSection(Section):
@@ -385,6 +413,7 @@ class Config(BaseSettings):
     http: HttpSection = HttpSection()
     smtp: SmtpSection = SmtpSection()
     mail: MailSection = MailSection()
+    dkim: tuple[DkimSection, ...] = ()
     dns: DnsSection = DnsSection()
     relay: tuple[RelaySection, ...] = (RelaySection(),)
     database: DatabaseSection = DatabaseSection()
@@ -480,8 +509,9 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _section(name: str) -> type[Section]:
-    default = Config.model_fields[name].default
-    return type(default[0] if isinstance(default, tuple) else default)
+    annotation: Any = Config.model_fields[name].annotation
+    section: type[Section] = next(iter(get_args(annotation)), annotation)  # of a repeated one: `tuple[Section, ...]`
+    return section
 
 
 def document() -> str:

@@ -27,7 +27,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("gateway.mail", "store", "gateway.shapes", "gateway.outbound.mime", "gateway.outbound.relay"),
     ("gateway.overrides",),
-    ("gateway.outbound.compose", "gateway.dns"),
+    ("gateway.outbound.sign", "gateway.dns"),
+    ("gateway.outbound.compose",),
     ("gateway.courier",),
     ("gateway.desk", "gateway.reviews", "gateway.alerts", "gateway.canary"),
     ("gateway.watch",),
@@ -78,6 +79,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "dns": ("gateway.dns",),
     # the way out
     "aiosmtplib": ("gateway.outbound.relay",),
+    "cryptography": ("gateway.outbound.sign", "gateway.mail.authentication"),
     "babel": ("gateway.locales",),
     "jinja2": ("gateway.rendering", "gateway.overrides"),
     "markupsafe": ("gateway.rendering",),
