@@ -8,6 +8,8 @@ from jinja2 import StrictUndefined
 
 from gateway.overrides.values import ListOf, Plain, Shape
 
+#: For whoever names an item that is not always there.
+ASK_FIRST: Final = "ask first whether it has items, as in {% if messages %}"
 _SEPARATOR_CHARACTERS: Final = 20
 _TRUNCATE_CHARACTERS: Final = 4_000
 
@@ -32,11 +34,11 @@ def _truncate(text: str, characters: int) -> str:
 
 
 def _first(items: list[object]) -> object:
-    return items[0] if items else StrictUndefined("the list is empty: ask with {% if %} first")
+    return items[0] if items else StrictUndefined(f"the list is empty: {ASK_FIRST}")
 
 
 def _last(items: list[object]) -> object:
-    return items[-1] if items else StrictUndefined("the list is empty: ask with {% if %} first")
+    return items[-1] if items else StrictUndefined(f"the list is empty: {ASK_FIRST}")
 
 
 def _of_text(shape: Shape) -> Shape | None:

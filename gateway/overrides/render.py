@@ -11,6 +11,7 @@ from jinja2 import Template, TemplateError
 
 from gateway.errors import Invalid, Problem
 from gateway.mail.html import html_to_text
+from gateway.mail.quotes import has_words
 from gateway.mail.styled import keep_looks
 from gateway.overrides.syntax import compiled
 from gateway.rendering import OwnWords, prose
@@ -62,7 +63,8 @@ def render(sources: Sources, values: Mapping[str, Any]) -> OwnWords:
     html = keep_looks(made.get("html", "")).strip()
     if html and not text:
         text = html_to_text(html)
-        html = html if text else ""  # a frame without a word in it is empty
+        if not has_words(text):
+            text = html = ""  # a line and a frame say nothing
     elif text and not html:
         html = "\n".join(f"<p>{prose(paragraph)}</p>" for paragraph in text.split("\n\n"))
     return OwnWords(_subject(made.get("subject", "")), text, html)

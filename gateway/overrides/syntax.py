@@ -8,16 +8,17 @@ values: there is no arithmetic, and what repeats takes lists only.
 A template that passes reaches dicts and lists of plain values at run time and no attribute of any object.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, nodes
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 
 from gateway.errors import Invalid, Problem
-from gateway.overrides.filters import FILTERS
+from gateway.overrides.filters import ASK_FIRST, FILTERS
 from gateway.overrides.values import LOOP, VALUES, ListOf, Plain, Record, Shape, Value
 
 SOURCE_BYTES: Final = 64 * 1024
@@ -26,6 +27,7 @@ _DEPTH: Final = 30  # of statements and expressions inside each other
 _LOOPS: Final = 3  # inside each other
 _ITEMS: Final = 100  # of a list that can be named by a number
 _DIGITS: Final = 9
+_JINJAS_GUESSES = re.compile(r" Jinja was looking for the following tags: [^.]*\.")
 
 _REFUSALS: Final[Mapping[type[nodes.Node], str]] = {
     nodes.Call: "calls are not allowed; use a filter, as in {{ store|upper }}",
@@ -46,7 +48,7 @@ _REFUSALS: Final[Mapping[type[nodes.Node], str]] = {
     nodes.AssignBlock: "set is not allowed; write the words where they belong",
     nodes.With: "with is not allowed; use the value where it belongs",
     nodes.FilterBlock: "filter blocks are not allowed; use the filter inside {{ }}",
-    nodes.ScopedEvalContextModifier: "autoescape is not allowed; values are escaped in HTML, always",
+    nodes.Scope: "autoescape is not allowed; values are escaped in HTML, always",
 }
 
 
@@ -70,7 +72,9 @@ class StrictestEnvironment(SandboxedEnvironment):
 
     def getitem(self, obj: object, argument: object) -> object:
         """What `a["b"]` and `a[0]` stand for."""
-        item: object = self.undefined(f"there is no {argument} in it: ask with {{% if %}} first")
+        if isinstance(obj, Undefined):
+            return obj
+        item: object = self.undefined(f"there is no item {argument} in the list: {ASK_FIRST}")
         if isinstance(obj, dict):
             item = obj.get(argument, item)
         elif isinstance(obj, list) and isinstance(argument, int) and argument < len(obj):
@@ -99,7 +103,7 @@ def _parse(source: str, environment: StrictestEnvironment) -> nodes.Template:
     try:
         return environment.parse(source)
     except TemplateSyntaxError as error:
-        text = error.message or "it cannot be read"
+        text = _JINJAS_GUESSES.sub("", error.message or "it cannot be read")
         if "unknown tag" in text:
             text += " Only if, elif, else, for and raw are allowed."
         raise _invalid(f"line {error.lineno}: {text}") from error
@@ -130,7 +134,9 @@ class _Checker:
         return tuple(Problem("", f"line {line}: {text}") for line, text in sorted(set(self._problems)))
 
     def _refuse(self, node: nodes.Node, text: str) -> _Refused:
-        self._problems.append((node.lineno, text))
+        # A scope has no line of its own, but what stands in it has.
+        line = node.lineno or next(child.lineno for child in node.iter_child_nodes())
+        self._problems.append((line, text))
         return _Refused()
 
     def _statements(self, body: Iterable[nodes.Node], scope: Mapping[str, Shape], depth: int, loops: int) -> None:

@@ -53,7 +53,7 @@ class Overrides:
         if override is None or override.is_built_in or override.broken:
             return None
         try:
-            words = self._render(_sources(override), values(context))
+            words = self._render(sources_of(override), values(context))
         except Broken as error:
             self._put_aside(override, str(error))
             return None
@@ -157,7 +157,7 @@ class Overrides:
         if before < 0:
             raise Conflict(f"There is nothing before: {store_id} began with the built-in words for {template}")
         old = overrides.version(store_id, template, before) if before else None
-        sources = _sources(old) if old is not None else Sources()
+        sources = sources_of(old)
         if problems := self.check(template, sources):
             raise Invalid(problems)
         return self._write(store_id, template, sources, restores=before)
@@ -176,7 +176,10 @@ class Overrides:
         return self._database.write(job)
 
 
-def _sources(override: Override) -> Sources:
+def sources_of(override: Override | None) -> Sources:
+    """What a version says; of none, that our own words are used."""
+    if override is None:
+        return Sources()
     return Sources(override.subject, override.text, override.html)
 
 
