@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 # to the left of its own, and within its own package. Modules of one layer know nothing of each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway", "gateway.inbound", "gateway.outbound", "templates"),  # nothing but a docstring
-    ("gateway.errors",),
+    ("gateway.errors", "gateway.sentences"),
     ("gateway.locales",),
     (
         "gateway.signing",

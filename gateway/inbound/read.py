@@ -6,6 +6,7 @@ from gateway.heavy import Workshop
 from gateway.mail.files import SMALL_MAIL, Limits, Picked, SetAside, Why, is_heavy, pick
 from gateway.mail.parse import ParsedMail, parse
 from gateway.scanner import Scanner
+from gateway.sentences import Sentence
 
 _TNEF = (b"ms-tnef", b"winmail.dat")  # unpacked while parsing
 
@@ -41,7 +42,11 @@ class Reader:
         if self._scanner is None:
             return picked
         found = [(file, self._scanner.scan(file.data)) for file in picked.files]
-        infected = (SetAside(file.filename, Why.MALWARE, f"malware: {name}") for file, name in found if name)
+        infected = (SetAside(file.filename, Why.MALWARE, _infected(name)) for file, name in found if name)
         return replace(
             picked, files=tuple(file for file, name in found if not name), set_aside=(*picked.set_aside, *infected)
         )
+
+
+def _infected(name: str) -> Sentence:
+    return Sentence("a virus scanner found something in it: %(name)s", name=name)

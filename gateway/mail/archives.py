@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.sentences import Sentence
+
 MAX_ENTRIES: Final = 1_000
 MAX_UNPACKED: Final = 100 * 1024 * 1024  # bytes of all entries together
 MAX_RATIO: Final = 200  # unpacked bytes for each byte of the file …
@@ -74,16 +76,20 @@ _ARCHIVE_HEADS: Final = (
 )
 # What makes a ZIP something else than an archive, by the names inside.
 _KINDS: Final = (
-    (re.compile(r"androidmanifest\.xml\Z"), "an Android program"),
-    (re.compile(r"meta-inf/manifest\.mf\Z|.*\.class\Z"), "a Java program"),
-    (re.compile(r"payload/[^/]+\.app/"), "an iOS program"),
-    (re.compile(r"\[content_types\]\.xml\Z"), "an Office document, no archive"),
+    (re.compile(r"androidmanifest\.xml\Z"), "it is an Android program"),
+    (re.compile(r"meta-inf/manifest\.mf\Z|.*\.class\Z"), "it is a Java program"),
+    (re.compile(r"payload/[^/]+\.app/"), "it is an iOS program"),
+    (re.compile(r"\[content_types\]\.xml\Z"), "it is an Office document, no archive"),
 )
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 class _Objection(Exception):
     """Why an archive is not taken, in words for the person who sent it."""
+
+    def __init__(self, text: str, **values: str | float) -> None:
+        super().__init__(text)
+        self.reason = Sentence(text, **values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +112,12 @@ class _Entry:
         return name if len(name) <= 100 else f"{name[:60]}…{name[-39:]}"
 
 
-def objection(data: bytes) -> str | None:
+def objection(data: bytes) -> Sentence | None:
     """Why a ZIP cannot be taken, in words for its sender; None when nothing speaks against it. Never raises."""
     try:
         _check(data)
-    except _Objection as reason:
-        return str(reason)
+    except _Objection as objecting:
+        return objecting.reason
     return None
 
 
@@ -123,16 +129,17 @@ def is_program(filename: str) -> bool:
 def _check(data: bytes) -> None:
     start, size, count = _directory(data)
     if count > MAX_ENTRIES:
-        raise _Objection(f"the ZIP holds {count} files, at most {MAX_ENTRIES}")
+        raise _Objection("the ZIP holds %(count)s files, at most %(limit)s are taken", count=count, limit=MAX_ENTRIES)
     entries = list(_entries(data, start, start + size))
     if len(entries) != count:
         raise _Objection("the ZIP is damaged")
     _check_kind(entries)
     total = sum(entry.size for entry in entries)
     if total > MAX_UNPACKED:
-        raise _Objection(f"the ZIP unpacks to {total // 1024**2} MiB, at most {MAX_UNPACKED // 1024**2} MiB")
+        sizes = {"size": total // 1024**2, "limit": MAX_UNPACKED // 1024**2}
+        raise _Objection("the ZIP unpacks to %(size)s MiB, at most %(limit)s MiB are taken", **sizes)
     if total > RATIO_COUNTS_FROM and total > MAX_RATIO * len(data):
-        raise _Objection(f"the ZIP unpacks to {total // len(data)} times its size")
+        raise _Objection("the ZIP unpacks to %(times)s times its size", times=total // len(data))
     for entry in entries:
         _check_names(entry)
     end = 0
@@ -147,19 +154,19 @@ def _directory(data: bytes) -> tuple[int, int, int]:
     """Offset, bytes and entries of the central directory, which must stand right before the end record (§4.3.16)."""
     end = data.rfind(b"PK\x05\x06", max(0, len(data) - 22 - 0xFFFF))
     if end < 0 or len(data) - end < 22:
-        raise _Objection("the ZIP is damaged: it has no directory")
+        raise _Objection("the ZIP is damaged")  # it has no directory
     disk, first_disk, here, count, size, start, comment = struct.unpack_from("<4H2LH", data, end + 4)
     if end + 22 + comment != len(data):
-        raise _Objection("the ZIP is damaged: something follows its end")
+        raise _Objection("the ZIP is damaged")  # something follows its end
     if end >= 20 and data[end - 20 : end - 16] == b"PK\x06\x07":  # ZIP64, which some programs always write (§4.3.14)
         (end,) = struct.unpack_from("<Q", data, end - 12)
         if data[end : end + 4] != b"PK\x06\x06" or end + 56 > len(data):
-            raise _Objection("the ZIP is damaged: it has no directory")
+            raise _Objection("the ZIP is damaged")  # it has no directory
         disk, first_disk, here, count, size, start = struct.unpack_from("<2L4Q", data, end + 16)
     if disk or first_disk or here != count:
         raise _Objection("the ZIP is one part of several")
     if start + size != end:
-        raise _Objection("the ZIP is damaged: its directory is not where it should be")
+        raise _Objection("the ZIP is damaged")  # its directory is not where it should be
     return start, size, count
 
 
@@ -169,14 +176,14 @@ def _entries(data: bytes, at: int, end: int) -> Iterator[_Entry]:
         if at == end:
             return
         if at + 46 > end or data[at : at + 4] != b"PK\x01\x02":
-            raise _Objection("the ZIP is damaged: its directory cannot be read")
+            raise _Objection("the ZIP is damaged")  # its directory cannot be read
         flags, method = struct.unpack_from("<2H", data, at + 8)
         packed, size, name_size, extra_size, comment_size = struct.unpack_from("<2L3H", data, at + 20)
         attributes, start = struct.unpack_from("<2L", data, at + 38)
         name_end = at + 46 + name_size
         following = name_end + extra_size + comment_size
         if following > end:
-            raise _Objection("the ZIP is damaged: its directory cannot be read")
+            raise _Objection("the ZIP is damaged")  # its directory cannot be read
         raw_name, extra = data[at + 46 : name_end], data[name_end : name_end + extra_size]
         names = [raw_name.decode("utf-8" if flags & 0x800 else "cp437", "replace")]
         for kind, value in _extras(extra):
@@ -211,7 +218,7 @@ def _check_kind(entries: list[_Entry]) -> None:
     for entry in entries:
         for shape, kind in _KINDS:
             if shape.match(entry.names[0].lower()):
-                raise _Objection(f"it is {kind}")
+                raise _Objection(kind)
 
 
 def _check_names(entry: _Entry) -> None:
@@ -219,17 +226,17 @@ def _check_names(entry: _Entry) -> None:
     for name in entry.names:
         steps = name.replace("\\", "/").split("/")
         if name.startswith(("/", "\\")) or ":" in steps[0] or ".." in steps:
-            raise _Objection(f"a file inside the ZIP would be written outside its folder: {entry.shown}")
+            raise _Objection("a file inside the ZIP would be written outside its folder: %(name)s", name=entry.shown)
         if "\0" in name or entry.is_link:
-            raise _Objection(f"a file inside the ZIP is not what it seems: {entry.shown}")
+            raise _Objection("a file inside the ZIP is not what it seems: %(name)s", name=entry.shown)
         if is_program(name):
-            raise _Objection(f"a program inside the ZIP: {entry.shown}")
+            raise _Objection("a program inside the ZIP: %(name)s", name=entry.shown)
         if _extension(name) in _ARCHIVES:
-            raise _Objection(f"an archive inside the ZIP: {entry.shown}")
+            raise _Objection("an archive inside the ZIP: %(name)s", name=entry.shown)
     if entry.flags & 0x2041:  # encrypted, strongly, or its directory as well (§4.4.4)
-        raise _Objection(f"a file inside the ZIP is encrypted: {entry.shown}")
+        raise _Objection("a file inside the ZIP is encrypted: %(name)s", name=entry.shown)
     if entry.method not in (0, 8):
-        raise _Objection(f"a file inside the ZIP is packed in a rare way: {entry.shown}")
+        raise _Objection("a file inside the ZIP is packed in a rare way: %(name)s", name=entry.shown)
 
 
 def _extension(name: str) -> str:
@@ -241,11 +248,11 @@ def _extent(data: bytes, entry: _Entry, directory: int) -> tuple[int, int]:
     """Where the packed bytes of an entry begin and end; its local header must say the same name (§4.3.7)."""
     at = entry.start
     if data[at : at + 4] != b"PK\x03\x04" or at + 30 > directory:
-        raise _Objection("the ZIP is damaged: its directory is wrong")
+        raise _Objection("the ZIP is damaged")  # its directory is wrong
     name_size, extra_size = struct.unpack_from("<2H", data, at + 26)
     begin = at + 30 + name_size + extra_size
     if data[at + 30 : at + 30 + name_size] != entry.raw_name or begin + entry.packed > directory:
-        raise _Objection("the ZIP is damaged: its directory is wrong")
+        raise _Objection("the ZIP is damaged")  # its directory is wrong
     return begin, begin + entry.packed
 
 
@@ -253,13 +260,13 @@ def _check_content(entry: _Entry, data: bytes, begin: int, end: int) -> None:
     """Look at the first bytes, and at how many there are."""
     head, size = _measure(entry, data, begin, end)
     if size != entry.size:
-        raise _Objection(f"the ZIP lies about the size of a file inside: {entry.shown}")
+        raise _Objection("the ZIP lies about the size of a file inside: %(name)s", name=entry.shown)
     is_program_head = head.startswith(_PROGRAM_HEADS) or (head.startswith(b"MZ") and b"\0" in head)
     if is_program_head:
-        raise _Objection(f"a program inside the ZIP: {entry.shown}")
+        raise _Objection("a program inside the ZIP: %(name)s", name=entry.shown)
     is_archive_head = head.startswith(_ARCHIVE_HEADS) or head[257:262] == b"ustar"
     if is_archive_head and not any(_extension(name) in _DOCUMENTS for name in entry.names):
-        raise _Objection(f"an archive inside the ZIP: {entry.shown}")
+        raise _Objection("an archive inside the ZIP: %(name)s", name=entry.shown)
 
 
 def _measure(entry: _Entry, data: bytes, begin: int, end: int) -> tuple[bytes, int]:
@@ -279,5 +286,5 @@ def _measure(entry: _Entry, data: bytes, begin: int, end: int) -> tuple[bytes, i
             size += len(piece)
         size += len(inflater.flush(1)) if size <= entry.size else 0
     except zlib.error:
-        raise _Objection(f"a file inside the ZIP is damaged: {entry.shown}") from None
+        raise _Objection("a file inside the ZIP is damaged: %(name)s", name=entry.shown) from None
     return head, size

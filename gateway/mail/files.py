@@ -19,6 +19,7 @@ from gateway.cases.model import ATTACHMENT_BYTES, ATTACHMENTS_PER_MESSAGE, File
 from gateway.mail import archives, filenames, images, tnef
 from gateway.mail.file_types import detect, is_allowed
 from gateway.mail.parse import MailFile, ParsedMail
+from gateway.sentences import Sentence
 
 #: Above one of these the work on a mail is heavy (HARDENING rule 18).
 SMALL_MAIL: Final = 256 * 1024  # bytes
@@ -80,7 +81,7 @@ class SetAside:
 
     filename: str
     why: Why
-    reason: str
+    reason: str  # a `Sentence`, but for decoration
 
     @property
     def told(self) -> bool:
@@ -184,8 +185,8 @@ def _decorates(part: MailFile, kind: str, shown: frozenset[str] | None) -> str:
 def _objection(part: MailFile, kind: str, limits: Limits, *, full: bool) -> SetAside | None:
     """Why a part is not taken. What costs time is looked at last."""
 
-    def because(why: Why, reason: str) -> SetAside:
-        return SetAside(part.filename, why, reason)
+    def because(why: Why, text: str, **values: str | float) -> SetAside:
+        return SetAside(part.filename, why, Sentence(text, **values))
 
     extension = _extension(part.filename)
     if part.content_type in _CARRIED_TYPES or extension == "eml":
@@ -193,31 +194,36 @@ def _objection(part: MailFile, kind: str, limits: Limits, *, full: bool) -> SetA
     if part.content_type in _CALENDAR_TYPES or extension == "ics" or part.data.startswith(b"BEGIN:VCALENDAR"):
         return because(Why.CALENDAR, "calendar entries are not taken")
     if not is_allowed(kind):
-        return because(Why.TYPE, f"files of this type are not taken: {kind}")
+        return because(Why.TYPE, "files of this type are not taken: %(type)s", type=kind)
     if archives.is_program(part.filename):
-        return because(Why.TYPE, f"files with the name of a program are not taken: .{extension}")
+        ending = f".{extension}"
+        return because(Why.TYPE, "files with the name of a program are not taken: %(ending)s", ending=ending)
     if len(part.data) > limits.max_bytes:
-        return because(Why.SIZE, f"too large: {_amount(len(part.data))}, at most {_amount(limits.max_bytes)}")
+        return SetAside(part.filename, Why.SIZE, _too_large(len(part.data), limits.max_bytes))
     if full:
-        return because(Why.COUNT, f"more than {limits.max_files} files")
+        return because(Why.COUNT, "too many files: at most %(limit)s are taken", limit=limits.max_files)
     if kind == "application/zip" and (reason := archives.objection(part.data)):
-        return because(Why.CONTENT, reason)
+        return SetAside(part.filename, Why.CONTENT, reason)
     if kind.startswith("image/") and (reason := _too_many_pixels(kind, part.data)):
-        return because(Why.CONTENT, reason)
+        return SetAside(part.filename, Why.CONTENT, reason)
     return None
 
 
-def _too_many_pixels(kind: str, data: bytes) -> str:
+def _too_many_pixels(kind: str, data: bytes) -> Sentence | None:
     width, height = images.size(kind, data) or (0, 0)
     if width * height <= images.MAX_PIXELS:
-        return ""
-    return f"an image of {width} x {height} pixels, at most {images.MAX_PIXELS // 1_000_000} million"
+        return None
+    text = "an image of %(width)s x %(height)s pixels, at most %(limit)s million are taken"
+    return Sentence(text, width=width, height=height, limit=images.MAX_PIXELS // 1_000_000)
 
 
-def _amount(size: int) -> str:
-    """Bytes for people, rounded up, so that what is too large never looks as if it was not."""
-    unit, name = (1024**2, "MiB") if size >= 1024**2 else (1024, "KiB")
-    return f"{-(-size * 10 // unit) / 10:g} {name}"
+def _too_large(size: int, limit: int) -> Sentence:
+    """Rounded up, so that what is too large never looks as if it was not."""
+    if limit >= 1024**2:
+        text, unit = "too large: %(size)s MiB, at most %(limit)s MiB", 1024**2
+    else:
+        text, unit = "too large: %(size)s KiB, at most %(limit)s KiB", 1024
+    return Sentence(text, size=-(-size * 10 // unit) / 10, limit=-(-limit * 10 // unit) / 10)
 
 
 def _extension(filename: str) -> str:

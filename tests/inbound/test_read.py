@@ -58,6 +58,6 @@ def test_what_the_scanner_finds_is_set_aside(monkeypatch: pytest.MonkeyPatch) ->
     picked = reader.pick(raw, reader.parse(raw))
     assert picked.files == ()
     assert [(part.filename, part.why, part.reason) for part in picked.set_aside] == [
-        ("notes.txt", Why.MALWARE, "malware: Test-Signature")
+        ("notes.txt", Why.MALWARE, "a virus scanner found something in it: Test-Signature")
     ]
     reader.close()

@@ -324,7 +324,7 @@ def test_files_are_kept_and_those_that_may_not_be_posted_are_named(world: World)
     assert message["attachments"][0]["sizeBytes"] == len(PNG)
     reason = world.reasons(kept)
     assert "setup.exe" in reason
-    assert "note5.txt: more than 5 files" in reason
+    assert "note5.txt: too many files: at most 5 are taken" in reason
     told = world.newest_mail_to(MIA)
     assert "lid.png" in told.text
     assert "setup.exe" not in told.text

@@ -136,7 +136,7 @@ def test_rare_packing() -> None:
 def test_a_bomb_says_its_size() -> None:
     assert (
         objection(packed({f"{n}.txt": bytes(30_000_000) for n in range(4)}))
-        == "the ZIP unpacks to 114 MiB, at most 100 MiB"
+        == "the ZIP unpacks to 114 MiB, at most 100 MiB are taken"
     )
     assert str(objection(packed({"zeros.txt": bytes(20_000_000)}))).startswith("the ZIP unpacks to 10")
 
@@ -152,7 +152,7 @@ def test_a_bomb_that_lies_about_its_size() -> None:
 
 def test_too_many_files() -> None:
     data = packed({f"{number}.txt": b"" for number in range(MAX_ENTRIES + 1)})
-    assert objection(data) == f"the ZIP holds {MAX_ENTRIES + 1} files, at most {MAX_ENTRIES}"
+    assert objection(data) == f"the ZIP holds {MAX_ENTRIES + 1} files, at most {MAX_ENTRIES} are taken"
     end = data.rindex(b"PK\5\6")
     lie = data[: end + 8] + struct.pack("<2H", 3, 3) + data[end + 12 :]
     assert objection(lie) == "the ZIP is damaged"

@@ -100,7 +100,7 @@ def test_types_by_bytes_whatever_the_mail_says() -> None:
         (
             attached("huge.png", png(30_000, 30_000)),
             Why.CONTENT,
-            "an image of 30000 x 30000 pixels, at most 120 million",
+            "an image of 30000 x 30000 pixels, at most 120 million are taken",
         ),
     ],
 )
@@ -117,7 +117,7 @@ def test_five_files_and_every_one_that_is_refused_leaves_its_place_free() -> Non
     assert names(result) == ["0.txt", "1.txt", "3.txt", "4.txt", "5.txt"]
     assert [str(aside) for aside in result.set_aside] == [
         "2.exe: files of this type are not taken: application/x-msdownload",
-        "6.txt: more than 5 files",
+        "6.txt: too many files: at most 5 are taken",
     ]
 
 
