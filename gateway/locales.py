@@ -121,21 +121,23 @@ def read(language: str, data: bytes) -> Catalogue:
     """A catalogue from the bytes of a `.po` file. What is marked fuzzy counts as missing. Raises Invalid."""
     try:
         catalog = read_po(BytesIO(data), locale=language, abort_invalid=True)
-        plural = gettext.c2py(catalog.plural_expr)  # type: ignore[attr-defined]
+        plural = gettext.c2py(catalog.plural_expr)
         rtl = Locale.parse(language).character_order == "right-to-left"
     except (PoFileError, ValueError, UnknownLocaleError) as error:
         raise Invalid((Problem(f"{language}.po", str(error)),)) from error
     forms: dict[str, tuple[str, ...]] = {}
     for message in catalog:
-        text, said = message.id, message.string
-        if not text or message.fuzzy:
+        if message.fuzzy or not message.id:
             continue
-        if isinstance(text, tuple):
-            said = tuple(said) + ("",) * (catalog.num_plurals - len(said))
-            forms[text[0]] = said
-        elif said:
-            forms[text] = (str(said),)
+        texts, said = _several(message.id), _several(message.string)
+        wanted = catalog.num_plurals if len(texts) > 1 else 1
+        forms[texts[0]] = (*said, *[""] * (wanted - len(said)))
     return Catalogue(language, rtl, forms, plural)
+
+
+def _several(text: object) -> tuple[str, ...]:
+    """A text of a catalogue: one form, or several."""
+    return tuple(map(str, text)) if isinstance(text, (tuple, list)) else (str(text or ""),)
 
 
 def as_template(messages: Iterable[Message]) -> bytes:
@@ -263,10 +265,11 @@ _SPACES = re.compile("[\u202f\u00a0\u2009]")
 
 
 class Manners:
-    """How dates, amounts and sizes are written in one place: `manners("de-AT", "Europe/Vienna")`."""
+    """How dates, amounts and sizes are written in one place: `manners("de", "de-AT", "Europe/Vienna")`."""
 
     def __init__(self, locale: Locale, zone: tzinfo, *, utc: bool) -> None:
         self._locale, self._zone, self._utc = locale, zone, utc
+        self._anywhere = str(locale) == _EVERYWHERE
         self._date = _date_parts(locale)
         self._offsets: dict[object, str] = {}
         self._symbols: dict[str, tuple[str, str]] = {}
@@ -302,12 +305,15 @@ class Manners:
 
     def _learn(self, currency: str) -> tuple[str, str]:
         """What stands before and after an amount. Whatever a platform calls its currency, it is only shown."""
-        symbol = _INVISIBLE.sub("", self._locale.currency_symbols.get(currency.upper(), currency.upper()))
+        code = currency.upper()
+        # Nobody knows which dollar is meant where nothing is known of the reader.
+        symbol = code if self._anywhere else str(self._locale.currency_symbols.get(code, code))
         before, after = (
-            _INVISIBLE.sub("", affix).replace("¤", symbol) for affix in (self._money.prefix[0], self._money.suffix[0])
+            _SPACES.sub(" ", _INVISIBLE.sub("", affix.replace("¤", symbol)))
+            for affix in (self._money.prefix[0], self._money.suffix[0])
         )
-        if before and before[-1].isalpha():
-            before += "\u00a0"
+        if before[-1:].isalpha():
+            before += " "
         if len(self._symbols) < 1_000:
             self._symbols[currency] = (before, after)
         return before, after
@@ -334,11 +340,13 @@ def _plain(text: str) -> str:
 
 
 @lru_cache(maxsize=1_024)
-def manners(locale: str, zone: str) -> Manners:
-    """How people write in a place. locale: of a language that is offered, "" for English everywhere; zone: its name."""
-    known = _parsed(locale) if locale else None
-    if known is None or (known.language == SOURCE and known.territory is None):
-        known = _known(_EVERYWHERE)
+def manners(language: str = SOURCE, locale: str = "", zone: str = "UTC") -> Manners:
+    """How people write in a place. language: of the mail; locale: of its reader, which counts when it is of that
+    language; zone: a name. What is not known is left out, never an error.
+    """
+    known = _parsed(locale)
+    if known is None or known.language != language.partition("_")[0] or known.territory is None:
+        known = _known(_EVERYWHERE if language == SOURCE else language)
     return Manners(known, _zone(zone) or UTC, utc=_zone(zone) is None or zone in ("UTC", "Etc/UTC"))
 
 

@@ -12,7 +12,7 @@ Everything is compiled once, when the renderer is made; a name that a template u
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import lru_cache
 
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, Template, TemplateError, select_autoescape
 from jinja2.environment import TemplateModule
@@ -20,23 +20,11 @@ from jinja2.ext import extract_from_ast
 from markupsafe import Markup, escape
 
 from gateway.errors import Invalid, Problem
-from gateway.locales import SOURCE, Catalogue, Catalogues, Message, language_of
+from gateway.locales import SOURCE, Catalogue, Catalogues, Message, language_of, manners
 from gateway.locales import problems as missing_in
 
 #: A web address in escaped text: `&amp;` belongs to it, other escaped characters end it, punctuation may follow it.
 _LINK = re.compile(r"https?://(?:[^\s&]|&amp;)*(?:[^\s&.,;:!?)]|&amp;)", re.IGNORECASE)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-#: Digits behind the decimal point, for the currencies where they are not two (ISO 4217).
-_EXPONENTS = {
-    currency: digits
-    for digits, currencies in (
-        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
-        (3, "BHD IQD JOD KWD LYD OMR TND"),
-        (4, "CLF UYW"),
-    )
-    for currency in currencies.split()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +50,28 @@ class OwnWords:
 
 @dataclass(frozen=True, slots=True)
 class ShownFile:
-    """A file as a mail lists it: its name, and its size for people."""
+    """A file as a mail lists it: its name, its size for people, and where it can be got, "" for nowhere."""
 
     name: str
     size: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a mail looks. colour: of its button, `#rrggbb`; logo: the Content-ID of a picture in it, "" for none.
+
+    support: it is written or read by the platform's support, which looks like nobody else.
+    """
+
+    colour: str = "#0b57d0"
+    logo: str = ""
+    support: bool = False
+
+    @property
+    def ink(self) -> str:
+        """The colour of words on `colour`."""
+        return ink_on(self.colour)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +118,9 @@ class Renderer:
     """Every template, compiled. Raises Invalid with one problem for each that does not compile."""
 
     def __init__(self, loader: BaseLoader | None = None, catalogues: Catalogues | None = None) -> None:
+        self._loader = loader or PackageLoader("templates", ".")
         self._environment = Environment(
-            loader=loader or PackageLoader("templates", "."),
+            loader=self._loader,
             autoescape=select_autoescape(enabled_extensions=("html",), default=False),
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -152,8 +159,7 @@ class Renderer:
         return [Message(one, many, tuple(places)) for (one, many), places in found.items()]
 
     def _source(self, name: str) -> str:
-        assert self._environment.loader is not None
-        return self._environment.loader.get_source(self._environment, name)[0]
+        return self._loader.get_source(self._environment, name)[0]
 
     def language(self, *wanted: str) -> str:
         """The language of a mail. wanted: locales of its reader, best first, "" for unknown ones."""
@@ -185,8 +191,10 @@ class Renderer:
         )
 
     def say(self, text: str, language: str, **values: object) -> str:
-        """One of the texts of `messages` in a language; any other text as it is."""
-        return self._spoken(language).catalogue.gettext(text, **values)
+        """One of the texts of `messages` in a language, "" when it has no words for it; English has them for all."""
+        catalogue = self._spoken(language).catalogue
+        known = text in catalogue.forms or catalogue.language == SOURCE
+        return catalogue.gettext(text, **values) if known else ""
 
     def label(self, name: str, language: str = SOURCE) -> str:
         """One of the words that all mails share."""
@@ -254,6 +262,7 @@ def sample(reader: str) -> dict[str, object]:
     question = ShownMessage("Mia Jensen", "Which one is mine?\nhttps://example.org/?a=1&b=2", _NOW, "mia@example.org")
     return {
         "language": "en",
+        "look": Look(support=reader == "SUPPORT"),
         "reader": reader,  # the role of the recipient
         "reader_name": "Mia Jensen",
         "brand": "Cases",
@@ -266,10 +275,14 @@ def sample(reader: str) -> dict[str, object]:
         "closed_by": "MERCHANT",  # a role, or ""
         "case_subject": "My order has not arrived",
         "order_number": "1042",
-        "order_amount": amount(4_990, "EUR"),
+        "order_amount": manners().amount(4_990, "EUR"),
         "order_status": "COMPLETED",
         "excerpt": "It is on its way.",
-        "new": [ShownMessage("Pixel Shop", "It is on its way.", _NOW, files=(ShownFile("label.pdf", size(48_213)),))],
+        "new": [
+            ShownMessage(
+                "Pixel Shop", "It is on its way.", _NOW, files=(ShownFile("label.pdf", manners().size(48_213)),)
+            )
+        ],
         "earlier": [question, ShownMessage("", "Case is now open", _NOW, trail=True)],
         "marker": "above this line",  # "" when an answer would not come to the case
         "link": "https://cases.example.org/c/1",  # to the case, or ""
@@ -294,6 +307,7 @@ def letter_sample(reader: str) -> dict[str, object]:
     }
     return NO_CONVERSATION | {
         "language": "en",
+        "look": Look(),
         "reader": reader,
         "reader_name": "Mia Jensen",
         "brand": "Cases",
@@ -332,24 +346,14 @@ def paragraphs(text: str) -> list[Paragraph]:
     return found
 
 
-def amount(minor_units: int, currency: str) -> str:
-    """Money with the decimals of its currency: (123456, "EUR") is `1,234.56 EUR`, (500, "JPY") is `500 JPY`."""
-    digits = _EXPONENTS.get(currency.upper(), 2)
-    whole, fraction = divmod(abs(minor_units), 10**digits)
-    decimals = f".{fraction:0{digits}}" if digits else ""
-    return f"{'-' if minor_units < 0 else ''}{whole:,}{decimals} {currency.upper()}"
+@lru_cache(maxsize=1_024)
+def ink_on(colour: str) -> str:
+    """Black or white, whichever reads better on a colour `#rrggbb` (WCAG 2.2, contrast ratio)."""
+    red, green, blue = (_linear(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    # The ratio is (lighter + 0.05) / (darker + 0.05); white is 1, black is 0.
+    return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
 
 
-def size(size_bytes: int) -> str:
-    """Bytes for people, in steps of 1,000: `48 kB`."""
-    if size_bytes < 1_000:
-        return f"{size_bytes} B"
-    if size_bytes < 999_500:
-        return f"{size_bytes / 1_000:.0f} kB"
-    return f"{size_bytes / 1_000_000:.1f} MB"
-
-
-def date(when: datetime) -> str:
-    """A moment that nobody can misread: `14 Nov 2026, 09:30 UTC`. when: aware."""
-    utc = when if when.tzinfo is UTC else when.astimezone(UTC)
-    return f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}, {utc.hour:02}:{utc.minute:02} UTC"
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 
 import pytest
@@ -18,14 +17,11 @@ from gateway.rendering import (
     Renderer,
     ShownFile,
     ShownMessage,
-    amount,
-    date,
     letter_sample,
     paragraphs,
     prose,
     sample,
     samples,
-    size,
 )
 
 RENDERER = Renderer()
@@ -367,37 +363,6 @@ def test_paragraphs(text: str, pieces: list[Paragraph]) -> None:
 def test_a_page() -> None:
     renderer = Renderer(with_template("pages/hello.html", "<p>{{ name }}"))
     assert renderer.page("hello", {"name": "<b>"}) == "<p>&lt;b&gt;"
-
-
-@pytest.mark.parametrize(
-    ("minor_units", "currency", "shown"),
-    [
-        (4_990, "EUR", "49.90 EUR"),
-        (123_456_789, "USD", "1,234,567.89 USD"),
-        (5, "usd", "0.05 USD"),
-        (0, "EUR", "0.00 EUR"),
-        (-1_050, "EUR", "-10.50 EUR"),
-        (1_500, "JPY", "1,500 JPY"),
-        (1_500, "KWD", "1.500 KWD"),
-        (12_345, "CLF", "1.2345 CLF"),
-        (10**20 + 1, "EUR", "1,000,000,000,000,000,000.01 EUR"),
-    ],
-)
-def test_amounts_have_the_decimals_of_their_currency(minor_units: int, currency: str, shown: str) -> None:
-    assert amount(minor_units, currency) == shown
-
-
-@pytest.mark.parametrize(
-    ("size_bytes", "shown"),
-    [(0, "0 B"), (999, "999 B"), (1_000, "1 kB"), (999_499, "999 kB"), (999_500, "1.0 MB"), (5_242_880, "5.2 MB")],
-)
-def test_sizes(size_bytes: int, shown: str) -> None:
-    assert size(size_bytes) == shown
-
-
-def test_dates_are_in_utc_and_say_so() -> None:
-    assert date(datetime(2026, 3, 4, 5, 6, tzinfo=UTC)) == "4 Mar 2026, 05:06 UTC"
-    assert date(datetime(2026, 1, 1, 1, 0, tzinfo=timezone(timedelta(hours=2)))) == "31 Dec 2025, 23:00 UTC"
 
 
 def link(address: str) -> str:

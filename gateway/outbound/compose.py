@@ -13,11 +13,13 @@ from itertools import chain
 from gateway.cases.model import Audience, CaseView, Message, Participant, Role, Store
 from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template
 from gateway.config import Config
+from gateway.locales import Manners, manners, zone_for
 from gateway.mail.classify import LOOP_HEADER
 from gateway.mail.quotes import MARKER
 from gateway.outbound import mime
 from gateway.outbound.sign import Signer
-from gateway.rendering import NO_CONVERSATION, OwnWords, Rendered, Renderer, ShownFile, ShownMessage, amount, date, size
+from gateway.rendering import NO_CONVERSATION, Look, OwnWords, Rendered, Renderer, ShownFile, ShownMessage
+from gateway.sentences import Sentence
 from gateway.signing import HANDLE_BYTES, Keyring, Purpose
 
 _HISTORY_CHARACTERS = 1_000  # of each earlier message; the new ones are never cut
@@ -68,9 +70,33 @@ class OutgoingMail:
 
 
 @dataclass(frozen=True, slots=True)
+class _Speech:
+    """How a reader is spoken to: in his language, with dates and amounts as he writes them."""
+
+    renderer: Renderer
+    language: str
+    manners: Manners
+
+    def label(self, name: str) -> str:
+        """One of the words that all mails share."""
+        return self.renderer.label(name, self.language)
+
+    def said(self, text: str) -> str:
+        """A text of ours in his language; "" when we have no words for it. Each value is one line, whoever wrote it."""
+        if not isinstance(text, Sentence):
+            return self.renderer.say(text, self.language)
+        values = {
+            name: mime.clean(value) if isinstance(value, str) else self.manners.number(value)
+            for name, value in text.values.items()
+        }
+        return self.renderer.say(text.text, self.language, **values)
+
+
+@dataclass(frozen=True, slots=True)
 class _Names:
     """How the sides of a case are called: by us, never by what somebody wrote into his From."""
 
+    speech: _Speech
     customer: str
     store: str
     support: str
@@ -110,7 +136,7 @@ class Composer:
     def compose(self, notice: Notice, scene: Scene, now: datetime) -> OutgoingMail:
         """Render and assemble one mail about a case. now: aware; becomes the Date."""
         person = notice.to
-        names = self._names(scene)
+        names = self._names(scene, self._speech(person, scene))
         rendered = self._render(notice, scene, self._context(notice, scene, names))
         from_address = self._from_address(scene.store)
         addresses = [
@@ -130,7 +156,8 @@ class Composer:
 
     def compose_test(self, notice: Notice, scene: Scene, recipient: str, now: datetime) -> OutgoingMail:
         """The same mail for somebody who tries its template: marked as a test, in no thread, with no reply address."""
-        context = self._context(notice, scene, self._names(scene)) | {"marker": ""}
+        names = self._names(scene, self._speech(notice.to, scene))
+        context = self._context(notice, scene, names) | {"marker": ""}
         rendered = self._render(notice, scene, context)
         addresses = [
             mime.mailbox("From", self._brand, self._config.from_address),
@@ -206,11 +233,12 @@ class Composer:
 
     def _context(self, notice: Notice, scene: Scene, names: _Names) -> dict[str, object]:
         """What the templates of a mail about a case are told (`gateway.rendering.sample` shows it)."""
-        case, order = scene.view.case, scene.view.order
+        case, order, speech = scene.view.case, scene.view.order, names.speech
         author = _author(scene)
         visible = [m for m in (*scene.new, *scene.earlier) if m.sender_type is Role.SUPPORT]
         context: dict[str, object] = {
-            "language": "en",
+            "language": speech.language,
+            "look": self._look(notice, scene),
             "reader": notice.to.role.value,
             "reader_name": self._safe_name(notice.to.name),
             "brand": self._brand,
@@ -223,30 +251,59 @@ class Composer:
             "closed_by": case.closed_by.value if case.closed_by else "",
             "case_subject": case.subject,
             "order_number": mime.clean(order.number),
-            "order_amount": amount(order.amount, mime.clean(order.currency)),
+            "order_amount": speech.manners.amount(order.amount, mime.clean(order.currency)),
             "order_status": mime.clean(order.status),
             "excerpt": " ".join(author.body[: 2 * _EXCERPT_CHARACTERS].split())[:_EXCERPT_CHARACTERS] if author else "",
             "new": [_shown(m, names) for m in scene.new if m.audience is Audience.ALL],
             "earlier": [_shown(m, names, _HISTORY_CHARACTERS) for m in scene.earlier if m.audience is Audience.ALL],
             "marker": MARKER if notice.answerable else "",
             "link": "" if notice.why is NotPosted.LEFT else mime.clean(scene.link),
-            "kept_back": [KeptBack(mime.clean(one.name), mime.clean(one.reason)) for one in notice.kept_back],
+            "kept_back": [
+                KeptBack(mime.clean(one.name), mime.clean(speech.said(one.reason))) for one in notice.kept_back
+            ],
             "text_in_file": notice.text_in_file,
             "why": notice.why.value if notice.why else "",
-            "because": mime.clean(notice.because),
+            "because": mime.clean(speech.said(notice.because) if notice.why else notice.because),
             "cause": "",
-            "closes_at": date(notice.closes_at) if notice.closes_at else "",
+            "closes_at": speech.manners.date(notice.closes_at) if notice.closes_at else "",
         }
         return context | NO_CONVERSATION if notice.template.answers_mail else context
+
+    def _speech(self, person: Participant, scene: Scene) -> _Speech:
+        """How a participant is spoken to; `gateway.locales` has the rules."""
+        store, customer = scene.store, scene.view.customer
+        if person.role is Role.CUSTOMER:
+            locale = customer.locale or store.locale
+            return self._spoken(locale, zone_for(customer.time_zone, locale, store.time_zone))
+        if person.role is Role.MERCHANT:
+            return self._spoken(store.locale, zone_for(store.time_zone, store.locale))
+        return self._spoken("", "UTC")
+
+    def _spoken(self, locale: str, zone: str) -> _Speech:
+        language = self._renderer.language(locale)
+        return _Speech(self._renderer, language, manners(language, locale, zone))
+
+    def _look(self, notice: Notice, scene: Scene) -> Look:
+        """As its store looks; what support writes or reads looks like support, so that nobody takes one for another."""
+        author = _author(scene)
+        if (
+            notice.to.role is Role.SUPPORT
+            or (author is not None and author.sender_type is Role.SUPPORT)
+            or notice.template in (Template.SUPPORT_CALLED, Template.SUPPORT_JOINED)
+        ):
+            return Look(support=True)
+        return Look(scene.store.colour or Look().colour)
 
     def _letter_context(self, letter: Letter) -> dict[str, object]:
         """What the templates of a letter are told (`gateway.rendering.letter_sample` shows it)."""
         operator = self._config.mail.operator_address
-        facts = {name: _told(fact) for name, fact in letter.facts.items()}
+        speech = self._spoken(letter.locale, zone_for(letter.time_zone, letter.locale))
+        facts = {name: _told(fact, speech) for name, fact in letter.facts.items()}
         if "store" in facts:
-            facts["store"] = self._store_name(str(facts["store"]))
+            facts["store"] = self._store_name(str(facts["store"]), speech)
         return {
-            "language": "en",
+            "language": speech.language,
+            "look": Look(),
             "reader": "OPERATOR" if operator and letter.recipient.lower() == operator.lower() else "",
             "reader_name": self._safe_name(letter.name),
             "brand": self._brand,
@@ -257,16 +314,17 @@ class Composer:
             **facts,
         }
 
-    def _names(self, scene: Scene) -> _Names:
-        nameless = self._renderer.label("customer") % {"number": mime.clean(scene.view.order.number)}
+    def _names(self, scene: Scene, speech: _Speech) -> _Names:
+        nameless = speech.label("customer") % {"number": mime.clean(scene.view.order.number)}
         return _Names(
+            speech=speech,
             customer=self._safe_name(scene.view.customer.name) or nameless,
-            store=self._store_name(scene.store.name),
+            store=self._store_name(scene.store.name, speech),
             support=self._support,
         )
 
-    def _store_name(self, name: str) -> str:
-        return self._safe_name(name) or self._renderer.label("store")
+    def _store_name(self, name: str, speech: _Speech) -> str:
+        return self._safe_name(name) or speech.label("store")
 
     def _safe_name(self, name: str) -> str:
         """A name as we show it; "" for one that passes itself off as support or as us, or holds an address."""
@@ -282,16 +340,16 @@ class Composer:
         """The display name of From: who speaks, and through whom."""
         author = _author(scene)
         if author is None or author.sender_type is person.role:
-            return self._via(names.store)
-        name = names.of(author) or self._renderer.label("unknown")
-        return self._via(f"{name} ({names.store})" if author.sender_type is Role.CUSTOMER else name)
+            return self._via(names.store, names)
+        name = names.of(author) or names.speech.label("unknown")
+        return self._via(f"{name} ({names.store})" if author.sender_type is Role.CUSTOMER else name, names)
 
     def _reader_of_answers(self, person: Participant, names: _Names) -> str:
         """The display name of Reply-To: who reads what is answered. It stays the same for one person and case."""
-        return self._via(names.store if person.role is Role.CUSTOMER else f"{names.customer} ({names.store})")
+        return self._via(names.store if person.role is Role.CUSTOMER else f"{names.customer} ({names.store})", names)
 
-    def _via(self, name: str) -> str:
-        return self._renderer.label("via") % {"name": name, "brand": self._brand}
+    def _via(self, name: str, names: _Names) -> str:
+        return names.speech.label("via") % {"name": name, "brand": self._brand}
 
 
 def thread_ids(person: Participant) -> list[str]:
@@ -327,28 +385,33 @@ def _author(scene: Scene) -> Message | None:
 
 def _shown(message: Message, names: _Names, characters: int | None = None) -> ShownMessage:
     """A message for the templates. characters: how much of the body is shown; None shows all."""
+    body, trail, form = message.body, message.sender_type is Role.SYSTEM, names.speech.manners
+    if trail:  # ours, or the words of a store that answer by themselves
+        body = names.speech.said(body) or body
     return ShownMessage(
         author=names.of(message),
-        body=message.body[:characters],
-        sent_at=date(message.created_at),
+        body=body[:characters],
+        sent_at=form.date(message.created_at),
         via=mime.clean(message.via),
-        files=tuple(ShownFile(mime.clean(f.filename), size(f.size_bytes)) for f in message.attachments),
-        trail=message.sender_type is Role.SYSTEM,
-        shortened=characters is not None and len(message.body) > characters,
+        files=tuple(ShownFile(mime.clean(f.filename), form.size(f.size_bytes)) for f in message.attachments),
+        trail=trail,
+        shortened=characters is not None and len(body) > characters,
         unverified=message.unverified and not message.via,  # which says more
     )
 
 
-def _told(fact: object) -> object:
+def _told(fact: object, speech: _Speech) -> object:
     """A fact of a letter as its templates read it: each text is one line, whoever wrote it; moments are for people."""
     if isinstance(fact, str):
         return mime.clean(fact)
     if isinstance(fact, datetime):
-        return date(fact)
+        return speech.manners.date(fact)
     if isinstance(fact, HeldMail):
-        return {name: _told(value) for name, value in asdict(fact).items()}
+        return {name: _told(value, speech) for name, value in asdict(fact).items()} | {
+            "why": mime.clean(speech.said(fact.why))
+        }
     if isinstance(fact, tuple):
-        return [_told(one) for one in fact]
+        return [_told(one, speech) for one in fact]
     return fact
 
 

@@ -22,9 +22,10 @@ from starlette.datastructures import UploadFile
 from gateway.cases.model import Actor, CaseQuery, CaseView, Door, Message, Role
 from gateway.desk import Desk
 from gateway.errors import Forbidden, NotFound, TooLarge
+from gateway.locales import manners
 from gateway.mail.parse import ParsedMail, parse
 from gateway.outbound.relay import Answer, Outcome
-from gateway.rendering import Renderer, date
+from gateway.rendering import Renderer
 from gateway.web.backend import Behind
 from store import cases, inbox, outbox, parties
 
@@ -102,7 +103,7 @@ def answer(mail: Mail, text: str, file: tuple[str, str, bytes] | None, now: date
     written["Subject"] = got.subject if got.subject.lower().startswith("re:") else f"Re: {got.subject}"
     quote = "\n".join(f"> {line}".rstrip() for line in (got.text or "").rstrip().split("\n"))
     # The time is the arrival's: like a mail program we say when we got it.
-    written.set_content(f"{text}\n\nOn {date(mail.arrived_at)}, {_reader(got) or 'you'} wrote:\n{quote}\n")
+    written.set_content(f"{text}\n\nOn {manners().date(mail.arrived_at)}, {_reader(got) or 'you'} wrote:\n{quote}\n")
     if file is not None:
         name, content_type, data = file
         kind, _, subtype = content_type.partition(";")[0].strip().partition("/")
@@ -265,7 +266,7 @@ def _around(mailbox: Mailbox, desk: Desk, case_id: str) -> dict[str, object]:
         "arrivals": [
             ShownArrival(kept.mail_from, kept.outcome, kept.reason) for kept in inbox.listing(limit=_ARRIVALS)
         ],
-        "date": date,
+        "date": manners().date,
     }
 
 
@@ -288,7 +289,7 @@ def _listed(mails: Sequence[Mail]) -> list[ShownMail]:
                 sender=next((one.name or one.address for one in got.from_), ""),
                 subject=got.subject,
                 excerpt=" ".join((got.text or "")[: 2 * _EXCERPT_CHARACTERS].split())[:_EXCERPT_CHARACTERS],
-                at=date(mail.arrived_at),
+                at=manners().date(mail.arrived_at),
                 role=roles.get(row.participant_id or 0, "") if row else "",
                 template=row.template.replace("_", " ") if row else "",
                 case_id=row.case_id if row else "",
