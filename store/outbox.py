@@ -15,9 +15,17 @@ from store.tables import from_ms, to_ms
 GIVE_UP = timedelta(days=3)  # of tries, counted anew when an operator asks for another one
 OPERATOR = "operator"  # the route of mail to whoever runs the gateway
 UNCLEAR_TRIES = 3  # endings of which nobody knows whether the relay has the mail
+UNCLEAR_STAYS = timedelta(hours=4)  # HARDENING rule 9: from then on, with the relay that may have it
 #: The id that a relay names with its 250 and puts in place of our Message-ID, as SES does: `Ok 0102018f…-000000`.
 _GIVEN_ID = re.compile(r"\b(?:Ok|OK)[ :]+<?([0-9A-Za-z][0-9A-Za-z.-]{30,120})(?=[@>\s]|$)")
-_ACTIVE = "state NOT IN ('sent', 'failed', 'cancelled')"  # word for word the condition of the index outbox_due
+_ESCAPED = re.compile("[!%_]")
+ACTIVE = "state NOT IN ('sent', 'failed', 'cancelled')"  # word for word the condition of the index outbox_due
+#: SQL about a mail that is due: 1 if its predecessor left no result; and until when it goes by the same relay only.
+LOST = "CASE WHEN state = 'claimed' THEN 1 ELSE 0 END"
+BOUND_UNTIL = (
+    f"CASE WHEN state = 'claimed' AND unclear = 0 THEN due_at + {UNCLEAR_STAYS // timedelta(milliseconds=1)}"
+    " ELSE bound_until END"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +46,51 @@ class NewMail:
     route: str = ""
 
 
+STATES = ("queued", "claimed", "sent", "failed", "cancelled")
+REPORTS = ("delayed", "bounced", "complained", "suppressed")
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which mails of the outbox are meant; "" and None for all.
+
+    state: one of STATES, or of REPORTS for what was heard afterwards. relay: the one that tried it last. reason: some
+    words of the answer or the report, in any case. made_by: no later than that.
+    """
+
+    state: str = ""
+    relay: str = ""
+    reason: str = ""
+    made_by: datetime | None = None
+
+    def condition(self) -> tuple[str, list[object]]:
+        """As SQL: words and parameters."""
+        words, params = ["1 = 1"], list[object]()
+        if self.state:
+            words.append("report = ? AND report <> ''" if self.state in REPORTS else "state = ?")
+            params.append(self.state)
+        if self.relay:
+            words.append("relay = ?")
+            params.append(self.relay)
+            if self.state in ("queued", "claimed", "failed"):
+                words.append("state NOT IN ('sent', 'cancelled')")  # word for word the condition of outbox_relay
+        if self.reason:
+            words.append("(lower(answer) LIKE ? ESCAPE '!' OR lower(report_text) LIKE ? ESCAPE '!')")
+            escaped = _ESCAPED.sub(r"!\g<0>", self.reason.lower())
+            params += [f"%{escaped}%"] * 2
+        if self.made_by is not None:
+            words.append("created_at <= ?")
+            params.append(to_ms(self.made_by))
+        return " AND ".join(words), params
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A row of the outbox. state: queued, claimed, sent, failed, cancelled. answer: the relay's last words, or why.
 
     route: `operator` for mail that goes by the operator's own relay, else "". report: what was heard of it afterwards
     (delayed, bounced, complained) or why it was not sent (suppressed), else ""; report_text: in whose words.
-    stands: whether the recipient is still that participant with that generation (only told by `claim`).
+    barred: why it must not be sent, "" when it may be (only told by `store.claims`).
     """
 
     id: int
@@ -69,7 +115,7 @@ class Outgoing:
     report: str
     report_text: str
     data: bytes
-    stands: bool = True
+    barred: str = ""
 
 
 class LeaseLost(Exception):
@@ -83,7 +129,7 @@ _COLUMNS = (
 _WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "x''"
 
 
-def _outgoing(row: tuple, stands: bool = True) -> Outgoing:  # type: ignore[type-arg]
+def _outgoing(row: tuple, barred: str = "") -> Outgoing:  # type: ignore[type-arg]
     (
         id_, case_id, participant, message, template, recipient, envelope_from, rfc_id, subject, state, due, attempts,
         unclear, created, give_up, sent, relay, answer, route, report, report_text, data,
@@ -91,7 +137,7 @@ def _outgoing(row: tuple, stands: bool = True) -> Outgoing:  # type: ignore[type
     return Outgoing(
         id_, case_id, participant, message, template, recipient, envelope_from, rfc_id, subject, state, from_ms(due),
         attempts, unclear, from_ms(created), from_ms(give_up), None if sent is None else from_ms(sent), relay,
-        answer, route, report, report_text, bytes(data), stands,
+        answer, route, report, report_text, bytes(data), barred,
     )  # fmt: skip
 
 
@@ -110,33 +156,26 @@ def insert(mail: NewMail, now: datetime) -> None:
     )  # fmt: skip
 
 
-def claim(now: datetime, worker: str, lease: timedelta, limit: int) -> tuple[Outgoing, ...]:
-    """Claim the mails that are due longest. A predecessor that left no result counts as an unclear try."""
-    at = to_ms(now)
-    found = sql(
-        f"SELECT id, state, participant_id, generation FROM outbox WHERE {_ACTIVE} AND due_at <= ?"
-        " ORDER BY due_at, id LIMIT ?",
-        (at, limit),
-    ).fetchall()
-    claimed = []
-    for outbox_id, state, participant_id, generation in found:
-        row = sql(
-            "UPDATE outbox SET state = 'claimed', attempts = attempts + 1, unclear = unclear + ?, worker = ?,"
-            f" due_at = ? WHERE id = ? RETURNING {_COLUMNS}",
-            (1 if state == "claimed" else 0, worker, at + lease // timedelta(milliseconds=1), outbox_id),
-        ).fetchone()
-        claimed.append(_outgoing(row, participant_id is None or _still(participant_id, generation)))
-    return tuple(claimed)
-
-
-def _still(participant_id: int, generation: int) -> bool:
-    """HARDENING rule 13: whoever lost access, or whose addresses were revoked, gets no mail that was queued before."""
+def mark_claimed(outbox_id: int, worker: str, lease_end: datetime, relay: str, barred: str) -> Outgoing:
+    """Claim one mail for a relay. A predecessor that left no result counts as an unclear try (see `store.claims`)."""
     row = sql(
-        "SELECT 1 FROM participant p LEFT JOIN member m ON m.id = p.member_id"
-        " WHERE p.id = ? AND p.generation = ? AND p.active AND (m.id IS NULL OR m.active)",
-        (participant_id, generation),
+        f"UPDATE outbox SET state = 'claimed', attempts = attempts + 1, unclear = unclear + {LOST},"
+        f" bound_until = {BOUND_UNTIL}, worker = ?, due_at = ?, relay = ? WHERE id = ? RETURNING {_COLUMNS}",
+        (worker, to_ms(lease_end), relay, outbox_id),
     ).fetchone()
-    return row is not None
+    return _outgoing(row, barred)
+
+
+def put_off(outbox_id: int, now: datetime, until: datetime) -> None:
+    """Not now, for no reason of the mail's own: the days in which it is tried begin that much later."""
+    wait = (until - now) // timedelta(milliseconds=1)
+    sql("UPDATE outbox SET due_at = ?, give_up_at = give_up_at + ? WHERE id = ?", (to_ms(until), wait, outbox_id))
+
+
+def next_due(now: datetime) -> datetime | None:
+    """When the next mail will be due that is not due yet."""
+    row = sql(f"SELECT min(due_at) FROM outbox WHERE {ACTIVE} AND due_at > ?", (to_ms(now),)).fetchone()
+    return None if row[0] is None else from_ms(row[0])
 
 
 def _settle(mail: Outgoing, changes: str, params: tuple[object, ...]) -> None:
@@ -159,11 +198,13 @@ def sent(mail: Outgoing, now: datetime, relay: str, answer: str) -> None:
 
 
 def postpone(mail: Outgoing, due_at: datetime, relay: str, answer: str, *, unclear: bool = False) -> None:
-    """Try again later. unclear: the relay may have taken it. Raises LeaseLost."""
+    """Try again later. unclear: the relay may have taken it, and for some hours gets it alone. Raises LeaseLost."""
+    bound_until = to_ms(due_at + UNCLEAR_STAYS)
     _settle(
         mail,
-        "state = 'queued', due_at = ?, relay = ?, answer = ?, unclear = unclear + ?",
-        (to_ms(due_at), relay, answer, int(unclear)),
+        "state = 'queued', due_at = ?, relay = ?, answer = ?, unclear = unclear + ?,"
+        " bound_until = CASE WHEN unclear = 0 THEN ? ELSE bound_until END",
+        (to_ms(due_at), relay, answer, int(unclear), bound_until),
     )
 
 
@@ -211,43 +252,71 @@ def data_of(ids: Sequence[str]) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
-def listing(*, state: str | None = None, limit: int = 50) -> tuple[Outgoing, ...]:
+def listing(*, state: str = "", limit: int = 50) -> tuple[Outgoing, ...]:
     """The latest mails, newest first, without their bytes."""
-    if state is None:
-        rows = sql(f"SELECT {_WITHOUT_BYTES} FROM outbox ORDER BY id DESC LIMIT ?", (limit,))
-    else:
-        rows = sql(f"SELECT {_WITHOUT_BYTES} FROM outbox WHERE state = ? ORDER BY id DESC LIMIT ?", (state, limit))
+    return chosen(Which(state), limit=limit)
+
+
+def chosen(which: Which, *, limit: int, before: int | None = None) -> tuple[Outgoing, ...]:
+    """Some mails, newest first, without their bytes. before: an id, to go on from the last one of another listing."""
+    words, params = which.condition()
+    if before is not None:
+        words, params = f"{words} AND id < ?", [*params, before]
+    rows = sql(f"SELECT {_WITHOUT_BYTES} FROM outbox WHERE {words} ORDER BY id DESC LIMIT ?", (*params, limit))
     return tuple(_outgoing(row) for row in rows)
 
 
 def due(now: datetime) -> tuple[Outgoing, ...]:
     """The mails that would be sent now, in their order, without their bytes."""
     rows = sql(
-        f"SELECT {_WITHOUT_BYTES} FROM outbox WHERE {_ACTIVE} AND due_at <= ? ORDER BY due_at, id",
+        f"SELECT {_WITHOUT_BYTES} FROM outbox WHERE {ACTIVE} AND due_at <= ? ORDER BY due_at, id",
         (to_ms(now),),
     )
     return tuple(_outgoing(row) for row in rows)
 
 
-def failed_ids() -> tuple[int, ...]:
-    """The mails that were given up."""
-    return tuple(row[0] for row in sql("SELECT id FROM outbox WHERE state = 'failed' ORDER BY id"))
+def count(which: Which) -> int:
+    """How many there are of them."""
+    words, params = which.condition()
+    row: tuple[int] = sql(f"SELECT count(*) FROM outbox WHERE {words}", params).fetchone()
+    return row[0]
 
 
-def retry(outbox_id: int, now: datetime) -> bool:
-    """Make a failed, cancelled or waiting mail due now. False: it was sent or is on its way. Raises NotFound."""
-    get(outbox_id)
-    retried: int = sql(
-        "UPDATE outbox SET state = 'queued', due_at = ?, give_up_at = ?, unclear = 0"
-        " WHERE id = ? AND state IN ('queued', 'failed', 'cancelled')",
-        (to_ms(now), to_ms(now + GIVE_UP), outbox_id),
-    ).rowcount
-    return retried == 1
+def retry(outbox_id: int, now: datetime) -> str:
+    """Make a failed, cancelled or waiting mail due now. Returns its state before; nothing is done to one that was sent
+    or that a worker has claimed. Raises NotFound."""
+    row = sql("SELECT state FROM outbox WHERE id = ?", (outbox_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no mail {outbox_id} in the outbox")
+    state: str = row[0]
+    if state not in ("sent", "claimed"):
+        _make_due("id = ?", [outbox_id], now)
+    return state
+
+
+def retry_some(which: Which, now: datetime, *, after: int, limit: int = 1_000) -> tuple[int, ...]:
+    """Make mails of one state, queued, failed or cancelled, due now, and return their ids: those behind the id `after`.
+
+    So many at a time, because nobody else writes meanwhile.
+    """
+    words, params = which.condition()
+    where = f"id IN (SELECT id FROM outbox WHERE {words} AND id > ? ORDER BY id LIMIT ?)"
+    return _make_due(f"{where} AND state NOT IN ('sent', 'claimed')", [*params, after, limit], now)
+
+
+def _make_due(where: str, params: list[object], now: datetime) -> tuple[int, ...]:
+    """What was heard of them before counts no more. Returns their ids."""
+    rows = sql(
+        "UPDATE outbox SET state = 'queued', due_at = ?, give_up_at = ?, unclear = 0, report = '', report_text = '',"
+        f" reported_at = NULL, told_at = NULL WHERE {where} RETURNING id",
+        (to_ms(now), to_ms(now + GIVE_UP), *params),
+    )
+    return tuple(row[0] for row in rows.fetchall())
 
 
 def waiting(now: datetime) -> int:
     """How many mails are due now."""
-    row: tuple[int] = sql(f"SELECT count(*) FROM outbox WHERE {_ACTIVE} AND due_at <= ?", (to_ms(now),)).fetchone()
+    row: tuple[int] = sql(f"SELECT count(*) FROM outbox WHERE {ACTIVE} AND due_at <= ?", (to_ms(now),)).fetchone()
     return row[0]
 
 
@@ -265,8 +334,8 @@ def stuck_since() -> datetime | None:
 
     Not a mail that a relay has put off for its recipient's sake, nor one to the operator.
     """
-    untried = sql(f"SELECT min(created_at) FROM outbox WHERE {_ACTIVE} AND attempts = 0 AND route = ''").fetchone()
-    overdue = sql(f"SELECT due_at FROM outbox WHERE {_ACTIVE} AND route = '' ORDER BY due_at LIMIT 1").fetchone()
+    untried = sql(f"SELECT min(created_at) FROM outbox WHERE {ACTIVE} AND attempts = 0 AND route = ''").fetchone()
+    overdue = sql(f"SELECT due_at FROM outbox WHERE {ACTIVE} AND route = '' ORDER BY due_at LIMIT 1").fetchone()
     found = [row[0] for row in (untried, overdue) if row is not None and row[0] is not None]
     return from_ms(min(found)) if found else None
 

@@ -150,7 +150,7 @@ def check_mail(config: "Config") -> Iterator[Finding]:
     database, _ = open_store(config, migrate=False)
     try:
         late = [text for text in stuck(utc_now()).values() if text]
-        given_up = len(outbox.failed_ids())
+        given_up = outbox.count(outbox.Which("failed"))
     finally:
         database.close()
     for text in late:
@@ -209,6 +209,37 @@ def check_relays(config: "Config") -> Iterator[Finding]:
             yield failed(f"{answer}: see relay.{place}.url in the settings, and the relay's own log")
 
 
+def check_signatures(config: "Config") -> Iterator[Finding]:
+    """The keys that sign our mail, and whether the DNS has their public halves."""
+    from gateway.dns import Resolver
+    from gateway.mail.authentication.lookup import Trouble
+    from gateway.outbound import sign
+
+    signer = sign.load(config)
+    domain = config.from_address.rpartition("@")[2]
+    if not signer.speaks_for(domain.lower()):
+        yield warning(
+            f"mail from {domain} is not signed, and many receivers take it for spam: casegate dkim create {domain}"
+        )
+    files = [config.mail.dkim_key_file, *(one.key_file for one in config.dkim)]
+    for file in filter(None, files):
+        if file.stat().st_mode & 0o077:
+            yield warning(f"{file} can be read by others: chmod 600 {file}")
+    resolver = Resolver(config.name_server, timeout=config.dns.timeout)
+    for key in signer.keys:
+        try:
+            published = resolver.lookup(key.place, "TXT")
+        except Trouble as error:
+            yield warning(f"{key.place}: the DNS does not answer: {error}")
+            continue
+        if key.public in {tag.strip()[2:].strip() for text in published for tag in text.split(";") if "p=" in tag[:4]}:
+            yield ok(f"{key.place} has the key ({key.algorithm})")
+        elif published:
+            yield failed(f"{key.place} has another key, so signatures fail: casegate dkim list shows the record")
+        else:
+            yield failed(f"{key.place} has no key, so signatures fail: casegate dkim list shows the record")
+
+
 def check_doors(config: "Config") -> Iterator[Finding]:
     """The ways in that are on, and whether mail can come by them."""
     from gateway.web.providers.public_keys import p256_key
@@ -262,6 +293,7 @@ CHECKS: "dict[str, Callable[[Config], Iterator[Finding]]]" = {
     "keys": check_keys,
     "queue": check_queue,
     "relay": check_relays,
+    "dkim": check_signatures,
     "templates": check_templates,
 }
 
@@ -277,10 +309,23 @@ def dns_records(config: "Config") -> str:
             "DNS records to add:",
             f"  {domain}.  MX   10 {host}.",
             f'  {domain}.  TXT  "{spf}"',
+            *_signature_records(config),
+            f'  _dmarc.{config.from_address.rpartition("@")[2]}.  TXT  "v=DMARC1; p=none"',
             f"{host} is the mail server that hands mail to {config.smtp.listen}. If your relay's operator names an",
             "`include:` for SPF, it stands there instead of `a:`.",
         )
     )
+
+
+def _signature_records(config: "Config") -> list[str]:
+    """The public halves of the keys that sign (RFC 6376 §3.6)."""
+    from gateway.cli.dkim import zone_line
+    from gateway.outbound import sign
+
+    try:
+        return [f"  {zone_line(key)}" for key in sign.load(config).keys]
+    except Invalid:  # told by its own check
+        return []
 
 
 def _public_host(config: "Config") -> str:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.boxes import kept_as_json, outgoing_as_json
+from gateway.cli.inbox import kept_as_json
 from gateway.cli.installation import ConfigFile, opened, settings, utc_now, working
+from gateway.cli.outbox import outgoing_as_json
 from gateway.cli.output import AsJson, as_json, line, moment
 from gateway.errors import Invalid, Problem
 

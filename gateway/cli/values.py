@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import Invalid, Problem
@@ -9,6 +10,7 @@ from gateway.errors import Invalid, Problem
 if TYPE_CHECKING:
     from gateway.config import Config
 
+_SPAN = re.compile(r"(\d{1,6})([smhd])")
 _STORE_ID = re.compile(r"shp_[A-Za-z0-9_-]{8,44}")  # CONTRACT §1: 12 to 48 characters in all
 
 
@@ -37,12 +39,27 @@ def person_address(text: str, config: "Config") -> str:
     return address
 
 
+def domain(text: str, field: str) -> str:
+    """A domain name, or a part of one, in lower case. Raises Invalid."""
+    from gateway.config import Domain
+
+    return _checked(Domain, text, Problem(field, "must be a domain name such as cases.example.org"))
+
+
 def one_of(known: Collection[str], text: str, field: str) -> str:
     """One of some words, in any case. Raises Invalid with all of them."""
     for word in known:
         if text.lower() == word.lower():
             return str(word)
     raise Invalid((Problem(field, f"there is no {text}; known here: {', '.join(known)}"),))
+
+
+def span(text: str, field: str) -> timedelta:
+    """A span of time such as `10m`. Raises Invalid."""
+    found = _SPAN.fullmatch(text.lower())
+    if found is None:
+        raise Invalid((Problem(field, "write a number and s, m, h or d, such as 10m"),))
+    return timedelta(seconds=int(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]])
 
 
 def _checked(kind: Any, text: str, problem: Problem) -> str:

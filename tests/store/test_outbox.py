@@ -1,6 +1,7 @@
 """Outgoing mails: claims, leases, unclear endings, and who may still be mailed (HARDENING rules 9 and 13)."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from gateway.cases.model import Participant, Role, Store
 from gateway.errors import NotFound
 from store import cases, outbox, parties
 from store.database import Database, sql
-from store.outbox import LeaseLost, NewMail, Outgoing
+from store.outbox import LeaseLost, NewMail, Outgoing, Which
 from tests.store.conftest import NOW, Statements, after
 
 LEASE = timedelta(minutes=5)
@@ -109,20 +110,98 @@ def test_an_ended_mail_stays_until_somebody_retries_it(database: Database, endin
         lambda: outbox.failed(mail, "relay", "550 no") if ending == "failed" else outbox.cancelled(mail, "he left")
     )
     assert outbox.get(mail.id).state == ending
-    assert outbox.failed_ids() == ((mail.id,) if ending == "failed" else ())
+    assert outbox.count(Which("failed")) == (1 if ending == "failed" else 0)
     assert claim(database, after(days=30)) == ()
-    assert database.write(lambda: outbox.retry(mail.id, after(days=30)))
+    assert database.write(lambda: outbox.retry(mail.id, after(days=30))) == ending
     assert claimed(database, after(days=30)).id == mail.id
 
 
 def test_what_was_sent_or_is_on_its_way_is_not_sent_again(database: Database) -> None:
     queue(database)
     mail = claimed(database)
-    assert not database.write(lambda: outbox.retry(mail.id, NOW))
+    assert database.write(lambda: outbox.retry(mail.id, NOW)) == "claimed"
+    assert outbox.get(mail.id) == mail
     database.write(lambda: outbox.sent(mail, NOW, "relay", "250"))
-    assert not database.write(lambda: outbox.retry(mail.id, NOW))
+    assert database.write(lambda: outbox.retry(mail.id, NOW)) == "sent"
+    assert outbox.get(mail.id).state == "sent"
     with pytest.raises(NotFound):
         database.write(lambda: outbox.retry(999, NOW))
+
+
+# Sending many again
+
+
+def in_state(database: Database, number: int, state: str, relay: str = "", answer: str = "") -> None:
+    queue(database, number, now=after(minutes=number))
+    database.write(
+        lambda: sql(
+            "UPDATE outbox SET state = ?, relay = ?, answer = ?, attempts = 1, due_at = due_at + 999999 WHERE id = ?",
+            (state, relay, answer, number),
+        )
+    )
+
+
+@pytest.fixture
+def mixed(database: Database) -> Database:
+    for number, (state, relay, answer) in enumerate(
+        (
+            ("sent", "one:25", "250 ok"),
+            ("failed", "one:25", "550 5.7.1 Relay access denied 100%"),
+            ("failed", "two:25", "550 5.1.1 no such user"),
+            ("queued", "one:25", "451 later"),
+            ("cancelled", "one:25", "cancelled: he left"),
+            ("claimed", "one:25", ""),
+            ("queued", "", ""),
+        ),
+        1,
+    ):
+        in_state(database, number, state, relay, answer)
+    return database
+
+
+@pytest.mark.parametrize(
+    ("which", "found"),
+    [
+        (Which(), [7, 6, 5, 4, 3, 2, 1]),
+        (Which("failed"), [3, 2]),
+        (Which("failed", relay="one:25"), [2]),
+        (Which(relay="one:25"), [6, 5, 4, 2, 1]),
+        (Which(reason="ACCESS denied 100%"), [2]),
+        (Which(reason="5_1.1"), []),
+        (Which(reason="%"), [2]),
+        (Which(made_by=after(minutes=3)), [3, 2, 1]),
+        (Which("sent", relay="one:25", reason="ok", made_by=after(minutes=1)), [1]),
+    ],
+)
+def test_mails_are_chosen_by_state_relay_reason_and_age(mixed: Database, which: Which, found: list[int]) -> None:
+    assert [mail.id for mail in outbox.chosen(which, limit=50)] == found
+    assert outbox.count(which) == len(found)
+    if found:
+        assert [mail.id for mail in outbox.chosen(which, limit=50, before=found[0])] == found[1:]
+
+
+def test_mails_are_chosen_by_what_was_heard_of_them(mixed: Database) -> None:
+    mixed.write(lambda: sql("UPDATE outbox SET report = 'bounced', report_text = 'Mailbox gone' WHERE id = 1"))
+    assert [mail.id for mail in outbox.chosen(Which("bounced"), limit=9)] == [1]
+    assert [mail.id for mail in outbox.chosen(Which(reason="mailbox GONE"), limit=9)] == [1]
+
+
+def test_many_are_made_due_a_part_at_a_time_and_forget_what_was_heard(mixed: Database) -> None:
+    mixed.write(lambda: sql("UPDATE outbox SET report = 'bounced', report_text = 'x', told_at = 1, unclear = 3"))
+    now = after(hours=1)
+    assert mixed.write(lambda: outbox.retry_some(Which("failed"), now, after=0, limit=1)) == (2,)
+    assert mixed.write(lambda: outbox.retry_some(Which("failed"), now, after=2, limit=1)) == (3,)
+    assert mixed.write(lambda: outbox.retry_some(Which("failed"), now, after=3)) == ()
+    row = outbox.get(3)
+    assert (row.state, row.due_at, row.give_up_at, row.report, row.report_text, row.unclear) == (
+        "queued", now, now + outbox.GIVE_UP, "", "", 0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ["sent", "claimed"])
+def test_what_was_sent_or_is_claimed_is_left_alone(mixed: Database, state: str) -> None:
+    assert mixed.write(lambda: outbox.retry_some(Which(state), NOW, after=0)) == ()
+    assert outbox.count(Which(state)) == 1
 
 
 # Unclear endings
@@ -304,7 +383,11 @@ def test_counts_and_lists(database: Database) -> None:
         (outbox.waiting, (NOW,), "outbox_due"),
         (outbox.oldest_waiting, (), "outbox_state"),
         (outbox.stuck_since, (), "outbox_untried"),
-        (outbox.failed_ids, (), "outbox_state"),
+        (outbox.count, (Which("failed"),), "outbox_state"),
+        (outbox.count, (Which("claimed", relay="relay"),), "outbox_relay"),
+        (partial(outbox.chosen, limit=50), (Which("queued"),), "outbox_state"),
+        (partial(outbox.chosen, limit=50), (Which("failed", relay="relay"),), "outbox_relay"),
+        (partial(outbox.chosen, limit=50), (Which("bounced"),), "outbox_report"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

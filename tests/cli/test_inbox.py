@@ -1,4 +1,4 @@
-"""What became of mail, and repairing it, on the command line."""
+"""What became of mail that came in, repairing it, and what is due, on the command line."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -51,7 +51,7 @@ def test_the_list_shows_what_mails_came_to(installation: Installation, case: Ope
     assert len(installation.casegate("inbox", "list", "--limit", "1").lines) == 2  # with the header
 
 
-@pytest.mark.parametrize("words", [("inbox", "list", "--outcome", "lost"), ("outbox", "list", "--state", "done")])
+@pytest.mark.parametrize("words", [("inbox", "list", "--outcome", "lost"), ("inbox", "list", "--state", "sent")])
 def test_a_word_that_does_not_exist_names_those_that_do(installation: Installation, words: tuple[str, ...]) -> None:
     done = installation.casegate(*words)
     assert done.status == 65
@@ -82,7 +82,7 @@ def test_a_mail_cannot_drive_the_terminal(installation: Installation, case: Open
 
 
 def test_a_mail_that_is_not_there(installation: Installation, case: OpenedCase) -> None:
-    for words in (("inbox", "show", 99), ("inbox", "replay", 99), ("inbox", "release", 99), ("outbox", "show", 99)):
+    for words in (("inbox", "show", 99), ("inbox", "replay", 99), ("inbox", "release", 99)):
         assert installation.casegate(*words).status == 66
 
 
@@ -164,35 +164,6 @@ def test_what_cannot_be_released_says_why(installation: Installation, case: Open
     done = installation.casegate("inbox", "release", nobody)
     assert done.status == 65
     assert "nothing tells as whom in which case (held: " in done.err
-
-
-def test_outgoing_mails_are_listed_and_shown(installation: Installation, case: OpenedCase) -> None:
-    rows = installation.casegate("outbox", "list", "--json").json()
-    assert {(row["recipient"], row["template"], row["state"]) for row in rows} == {
-        (CUSTOMER_ADDRESS, "case_opened_customer", "queued"),
-        (MERCHANT_ADDRESS, "case_opened_merchant", "queued"),
-    }
-    assert {row["caseId"] for row in rows} == {case.id}
-    shown = installation.casegate("outbox", "show", rows[0]["id"]).out
-    assert rows[0]["recipient"] in shown
-    assert f"Message-ID: <{rows[0]['rfcMessageId']}>" in shown
-    raw = installation.casegate("outbox", "show", rows[0]["id"], "--raw").raw
-    assert b"\r\n\r\n" in raw
-    assert "RECIPIENT" not in installation.casegate("outbox", "list", "--state", "sent").out
-
-
-def test_mails_that_failed_are_sent_when_asked(installation: Installation, case: OpenedCase, mailbox: Mailbox) -> None:
-    with installation.parts() as parts:
-        parts.database.write(lambda: sql("UPDATE outbox SET state = 'failed', answer = '550 no'"))
-    assert installation.casegate("outbox", "list", "--state", "queued", "--json").json() == []
-    assert installation.casegate("outbox", "retry").status == 65
-    assert installation.casegate("outbox", "retry", 1, "--all-failed").status == 65
-    assert installation.casegate("outbox", "retry", 1).out == "mail 1 is due now\n"
-    assert installation.casegate("outbox", "retry", "--all-failed").out == "mail 2 is due now\n"
-    with installation.parts() as parts:
-        parts.dispatcher.drain()
-    assert {to for to, _ in mailbox.mails} == {CUSTOMER_ADDRESS, MERCHANT_ADDRESS}
-    assert installation.casegate("outbox", "retry", 1).out == "mail 1 was sent or is on its way: nothing to do\n"
 
 
 def test_what_is_due_as_of_a_time_is_listed_only(installation: Installation, case: OpenedCase) -> None:
