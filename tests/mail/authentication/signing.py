@@ -12,8 +12,8 @@ from functools import cache
 import dkim
 from dkim.canonicalization import CanonicalizationPolicy
 from dkim.crypto import parse_pem_private_key
+from nacl.signing import SignedMessage, SigningKey
 
-from gateway.mail.authentication import ed25519
 from gateway.mail.authentication.lookup import Trouble
 
 Records = dict[tuple[str, str], tuple[str, ...]]
@@ -58,7 +58,7 @@ class RsaKey:
 
 @dataclass(frozen=True)
 class EdKey:
-    """An Ed25519 key (RFC 8032 §5.1.5), as PyNaCl would hold it."""
+    """An Ed25519 key (RFC 8032), which PyNaCl applies."""
 
     seed: bytes
     algorithm: bytes = b"ed25519-sha256"
@@ -69,35 +69,14 @@ class EdKey:
 
     @property
     def public(self) -> bytes:
-        return _compress(ed25519._multiply(self._scalar(), ed25519._BASE))
+        return bytes(SigningKey(self.seed).verify_key)
 
     @property
     def record(self) -> str:
         return f"v=DKIM1; k=ed25519; p={base64.b64encode(self.public).decode()}"
 
-    def _scalar(self) -> int:
-        number = int.from_bytes(hashlib.sha512(self.seed).digest()[:32], "little")
-        return number & ((1 << 254) - 8) | (1 << 254)
-
-    def sign(self, message: bytes) -> "EdSignature":
-        """§5.1.6."""
-        prefix = hashlib.sha512(self.seed).digest()[32:]
-        nonce = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % ed25519._L
-        commitment = _compress(ed25519._multiply(nonce, ed25519._BASE))
-        challenge = int.from_bytes(hashlib.sha512(commitment + self.public + message).digest(), "little")
-        response = (nonce + challenge * self._scalar()) % ed25519._L
-        return EdSignature(commitment + response.to_bytes(32, "little"))
-
-
-@dataclass(frozen=True)
-class EdSignature:
-    signature: bytes
-
-
-def _compress(point: tuple[int, int, int, int]) -> bytes:
-    inverse = pow(point[2], -1, ed25519._P)
-    x, y = point[0] * inverse % ed25519._P, point[1] * inverse % ed25519._P
-    return (y | (x & 1) << 255).to_bytes(32, "little")
+    def sign(self, message: bytes) -> SignedMessage:
+        return SigningKey(self.seed).sign(message)
 
 
 @cache
