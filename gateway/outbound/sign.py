@@ -56,14 +56,19 @@ class SigningKey:
         return f"{self.selector}._domainkey.{self.domain}"
 
     @property
-    def record(self) -> str:
-        """The TXT record of the public half (RFC 6376 §3.6.1, RFC 8463 §4)."""
+    def public(self) -> str:
+        """The public half as the tag p= has it, base64."""
         public = self.private.public_key()
         if isinstance(self.private, RSAPrivateKey):
-            encoding, form, kind = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo, "rsa"
-        else:
-            encoding, form, kind = serialization.Encoding.Raw, serialization.PublicFormat.Raw, "ed25519"
-        return f"v=DKIM1; k={kind}; p={base64.b64encode(public.public_bytes(encoding, form)).decode()}"
+            encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        else:  # RFC 8463 §4: the bare key
+            encoding, form = serialization.Encoding.Raw, serialization.PublicFormat.Raw
+        return base64.b64encode(public.public_bytes(encoding, form)).decode()
+
+    @property
+    def record(self) -> str:
+        """The TXT record of the public half (RFC 6376 §3.6.1)."""
+        return f"v=DKIM1; k={self.algorithm.partition('-')[0]}; p={self.public}"
 
     def pem(self) -> bytes:
         """The private half (PKCS #8)."""

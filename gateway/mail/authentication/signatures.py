@@ -1,8 +1,8 @@
 """What DKIM and ARC share: tag lists, keys in the DNS, canonical forms, and the check itself (RFC 6376, RFC 8463).
 
-dkimpy reads and applies RSA keys, OpenSSL applies Ed25519 keys. dkimpy's own reading of mails is not used: it sees other
-header fields than `parse` does where lines end in a lone CR, so that a forged From could borrow a signature, and its
-patterns take quadratic time (half a second for 16 kB of blanks in a body).
+dkimpy reads and applies RSA keys, OpenSSL applies Ed25519 keys. dkimpy's own reading of mails is not used: it sees
+other header fields than `parse` does where lines end in a lone CR, so that a forged From could borrow a signature, and
+its patterns take quadratic time (half a second for 16 kB of blanks in a body).
 """
 
 import base64

@@ -1,0 +1,75 @@
+"""Keys that sign outgoing mail: made here, and shown with the DNS records that they need."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli import values
+from gateway.cli.installation import ConfigFile, settings, utc_now
+from gateway.errors import Invalid, Problem
+
+if TYPE_CHECKING:
+    from gateway.outbound.sign import SigningKey
+
+commands = typer.Typer()
+dkim = typer.Typer(help="Keys that sign outgoing mail (DKIM).", no_args_is_help=True)
+commands.add_typer(dkim, name="dkim")
+
+_STRING = 255  # octets of one string of a TXT record (RFC 1035 §3.3)
+
+
+@dkim.command("create")
+def create(
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain of From.")],
+    selector: Annotated[str, typer.Option(help="The name of the key in the DNS; by default made from the month.")] = "",
+    algorithm: Annotated[str, typer.Option(metavar="rsa|ed25519", help="rsa is what every receiver knows.")] = "rsa",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="By default below data_dir.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Make a key, and print its DNS record and the lines for the settings."""
+    from gateway.outbound import sign
+
+    loaded = settings(config)
+    domain = values.domain(domain, "DOMAIN")
+    values.one_of(("rsa", "ed25519"), algorithm, "--algorithm")
+    default = f"cg{utc_now():%Y%m}" + ("e" if algorithm == "ed25519" else "")
+    key = sign.make_key(domain, values.domain(selector or default, "--selector"), algorithm)
+    file = out or loaded.gateway.data_dir / "dkim" / f"{domain}.{key.selector}.pem"
+    _write(file, key.pem())
+    ours = domain == loaded.from_address.rpartition("@")[2].lower() and loaded.mail.dkim_key_file is None
+    lines = ["[mail]", f'dkim_selector = "{key.selector}"', f'dkim_key_file = "{file.absolute()}"']
+    if not ours:
+        lines = ["[[dkim]]", f'domain = "{domain}"', f'selector = "{key.selector}"', f'key_file = "{file.absolute()}"']
+    typer.echo("\n".join([f"Wrote the private key to {file}; nobody else may read it.", "", "1. Add to the DNS:"]))
+    typer.echo("\n".join(["", zone_line(key), "", "2. When the record is there, add to the settings:", "", *lines]))
+
+
+@dkim.command("list")
+def show(config: ConfigFile = None) -> None:
+    """Show the keys of the settings, each with its DNS record."""
+    from gateway.outbound import sign
+
+    for key in sign.load(settings(config)).keys:
+        typer.echo(zone_line(key))
+
+
+def zone_line(key: "SigningKey") -> str:
+    """The record as a zone file has it: a value longer than one string stands in several."""
+    strings = [key.record[at : at + _STRING] for at in range(0, len(key.record), _STRING)]
+    quoted = " ".join(f'"{one}"' for one in strings)
+    return f"{key.place}.  TXT  ( {quoted} )"
+
+
+def _write(file: Path, pem: bytes) -> None:
+    """A new file that its owner alone may read. Raises Invalid: a key in use must not be lost."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+            target.write(pem)
+    except FileExistsError as error:
+        text = f"{file} is there already; take another --selector or --out, or move it away yourself"
+        raise Invalid((Problem("--out", text),)) from error
+    except OSError as error:
+        raise Invalid((Problem("--out", f"{file}: {error.strerror or error}"),)) from error
