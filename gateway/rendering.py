@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
+import css_inline
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, Template, TemplateError, select_autoescape
 from jinja2.environment import TemplateModule
 from jinja2.ext import extract_from_ast
@@ -25,6 +27,9 @@ from gateway.locales import problems as missing_in
 
 #: A web address in escaped text: `&amp;` belongs to it, other escaped characters end it, punctuation may follow it.
 _LINK = re.compile(r"https?://(?:[^\s&]|&amp;)*(?:[^\s&.,;:!?)]|&amp;)", re.IGNORECASE)
+
+
+COLOUR: Final = "#0b57d0"  # of those who chose none
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,17 @@ class ShownFile:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a mail looks. colour: of its button, `#rrggbb`; logo: the Content-ID of a picture in it, "" for none.
+    """Whose look a mail has. name: of the store, of support, or ours; colour: of its button, `#rrggbb`.
 
-    support: it is written or read by the platform's support, which looks like nobody else.
+    logo: the Content-ID of a picture in the mail, "" for none; width, height: of it, in pixels.
+    support: the platform's support writes or reads it, which looks like nobody else.
     """
 
-    colour: str = "#0b57d0"
+    name: str
+    colour: str = COLOUR
     logo: str = ""
+    width: int = 0
+    height: int = 0
     support: bool = False
 
     @property
@@ -99,11 +108,7 @@ class _Speech:
 
     catalogue: Catalogue
     label: TemplateModule
-
-    @property
-    def words(self) -> dict[str, object]:
-        """What templates say it with."""
-        return {"_": self.catalogue.gettext, "ngettext": self.catalogue.ngettext, "label": self.label}
+    words: Mapping[str, object]  # what templates say it with
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,10 @@ class Renderer:
         compiled, problems = {}, []
         for name in self._environment.list_templates(extensions=("txt", "html")):
             try:
-                compiled[name] = self._environment.get_template(name)
+                if name == "mail/layout.html":
+                    compiled[name] = self._environment.from_string(with_inlined_css(self._source(name)))
+                else:
+                    compiled[name] = self._environment.get_template(name)
             except TemplateError as error:
                 problems.append(_problem(name, error))
         if problems:
@@ -175,13 +183,16 @@ class Renderer:
 
     def _speech(self, catalogue: Catalogue) -> _Speech:
         words = {"_": catalogue.gettext, "ngettext": catalogue.ngettext}
-        return _Speech(catalogue, self._templates["mail/labels.txt"].make_module(words))
+        label = self._templates["mail/labels.txt"].make_module(words)
+        direction = {"dir": "rtl", "start": "right"} if catalogue.rtl else {"dir": "ltr", "start": "left"}
+        lang = catalogue.language.replace("_", "-")
+        return _Speech(catalogue, label, {**words, **direction, "lang": lang, "label": label})
 
     def mail(self, template: str, context: Mapping[str, object], own: OwnWords | None = None) -> Rendered:
         """One mail as text and HTML. template: a name such as `case_closed`; context: as in `sample`."""
         speech = self._spoken(str(context["language"]))
         own = own or OwnWords()
-        everything = {**context, **speech.words, "rtl": speech.catalogue.rtl, "own": own}
+        everything = {**context, **speech.words, "own": own}
         words = self._templates[f"mail/{template}.txt"].make_module(everything)
         everything["words"] = words
         return Rendered(
@@ -262,7 +273,7 @@ def sample(reader: str) -> dict[str, object]:
     question = ShownMessage("Mia Jensen", "Which one is mine?\nhttps://example.org/?a=1&b=2", _NOW, "mia@example.org")
     return {
         "language": "en",
-        "look": Look(support=reader == "SUPPORT"),
+        "look": Look("Support Team", support=True) if reader == "SUPPORT" else Look("Pixel Shop"),
         "reader": reader,  # the role of the recipient
         "reader_name": "Mia Jensen",
         "brand": "Cases",
@@ -307,7 +318,7 @@ def letter_sample(reader: str) -> dict[str, object]:
     }
     return NO_CONVERSATION | {
         "language": "en",
-        "look": Look(),
+        "look": Look("Cases"),
         "reader": reader,
         "reader_name": "Mia Jensen",
         "brand": "Cases",
@@ -357,3 +368,35 @@ def ink_on(colour: str) -> str:
 
 def _linear(part: float) -> float:
     return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+
+
+_JINJA = re.compile(r"\{%.*?%\}|\{#.*?#\}|\{\{.*?\}\}", re.DOTALL)
+_STYLE = re.compile(r' style="([^"]*)"')
+_CLASS = re.compile(r' class="([^"]*)"')
+
+
+def with_inlined_css(source: str) -> str:
+    """A template of HTML whose style sheet is written into its elements, as many mail programs know no other.
+
+    What stays are the rules for `@media`, and the classes that they name. Tags of Jinja must not stand inside of tags
+    of HTML: an inliner reads HTML, so they are comments to it, and expressions are words.
+    """
+    pieces: list[str] = []
+
+    def hide(match: re.Match[str]) -> str:
+        pieces.append(match[0])
+        return f"jinja{len(pieces) - 1}x" if match[0].startswith("{{") else f"<!--jinja{len(pieces) - 1}x-->"
+
+    # Addresses of style sheets are never followed: nothing of ours has any, and nothing else is ever inlined.
+    inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+    html = inliner.inline(_JINJA.sub(hide, source))
+    # Readers of HTML put the body of a table behind the first comment, which may be one side of an `if`.
+    html = html.replace("<tbody>", "").replace("</tbody>", "")
+    kept = set(re.findall(r"\.([a-z]+)", "".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL))))
+    html = _CLASS.sub(lambda found: _class(kept.intersection(found[1].split())), html)
+    html = _STYLE.sub(lambda found: f' style="{found[1].replace(": ", ":").rstrip(";")}"', html)
+    return re.sub(r"<!--jinja(\d+)x-->|jinja(\d+)x", lambda found: pieces[int(found[1] or found[2])], html)
+
+
+def _class(names: set[str]) -> str:
+    return f' class="{" ".join(sorted(names))}"' if names else ""

@@ -81,6 +81,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "aiosmtplib": ("gateway.outbound.relay",),
     "cryptography": ("gateway.outbound.sign", "gateway.mail.authentication"),
     "babel": ("gateway.locales",),
+    "css_inline": ("gateway.rendering",),
     "jinja2": ("gateway.rendering", "gateway.overrides"),
     "markupsafe": ("gateway.rendering",),
     # rows and work

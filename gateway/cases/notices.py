@@ -142,7 +142,8 @@ class HeldMail:
 class Letter:
     """One person is to get one mail that stands outside of the conversation of a case.
 
-    name: of a person whom we know, "" for others; locale, time_zone: his, "" for unknown. answers: the Message-ID that it answers, "" for none.
+    name: of a person whom we know, "" for others. answers: the Message-ID that it answers, "" for none.
+    locale, time_zone: the person's, "" for unknown.
     facts: NO_CASE takes none; MAIL_HELD `held` (HeldMail, oldest first); ALARM `alarms` and `over` (texts of what is
     raised and of what is not any more) and `more`, how many are not named; CANARY none; CONFIRM_ADDRESS `address` (the
     other one), `store` (its name) and `link`; SIGN_IN `link` and `minutes`, for which it works.

@@ -18,7 +18,7 @@ from gateway.mail.classify import LOOP_HEADER
 from gateway.mail.quotes import MARKER
 from gateway.outbound import mime
 from gateway.outbound.sign import Signer
-from gateway.rendering import NO_CONVERSATION, Look, OwnWords, Rendered, Renderer, ShownFile, ShownMessage
+from gateway.rendering import COLOUR, NO_CONVERSATION, Look, OwnWords, Rendered, Renderer, ShownFile, ShownMessage
 from gateway.sentences import Sentence
 from gateway.signing import HANDLE_BYTES, Keyring, Purpose
 
@@ -238,7 +238,7 @@ class Composer:
         visible = [m for m in (*scene.new, *scene.earlier) if m.sender_type is Role.SUPPORT]
         context: dict[str, object] = {
             "language": speech.language,
-            "look": self._look(notice, scene),
+            "look": self._look(notice, scene, names),
             "reader": notice.to.role.value,
             "reader_name": self._safe_name(notice.to.name),
             "brand": self._brand,
@@ -283,7 +283,7 @@ class Composer:
         language = self._renderer.language(locale)
         return _Speech(self._renderer, language, manners(language, locale, zone))
 
-    def _look(self, notice: Notice, scene: Scene) -> Look:
+    def _look(self, notice: Notice, scene: Scene, names: _Names) -> Look:
         """As its store looks; what support writes or reads looks like support, so that nobody takes one for another."""
         author = _author(scene)
         if (
@@ -291,8 +291,8 @@ class Composer:
             or (author is not None and author.sender_type is Role.SUPPORT)
             or notice.template in (Template.SUPPORT_CALLED, Template.SUPPORT_JOINED)
         ):
-            return Look(support=True)
-        return Look(scene.store.colour or Look().colour)
+            return Look(names.support, support=True)
+        return Look(names.store, scene.store.colour or COLOUR)
 
     def _letter_context(self, letter: Letter) -> dict[str, object]:
         """What the templates of a letter are told (`gateway.rendering.letter_sample` shows it)."""
@@ -303,7 +303,7 @@ class Composer:
             facts["store"] = self._store_name(str(facts["store"]), speech)
         return {
             "language": speech.language,
-            "look": Look(),
+            "look": Look(self._brand),
             "reader": "OPERATOR" if operator and letter.recipient.lower() == operator.lower() else "",
             "reader_name": self._safe_name(letter.name),
             "brand": self._brand,
