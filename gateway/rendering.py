@@ -4,12 +4,14 @@
                        lead may have paragraphs and lists (`paragraphs`), button is needed where there is a link
     mail/labels.txt    the words that all mails share
     mail/layout.*      the one look of all mails, as text and as HTML, around the words and the conversation
+    mail/told.txt      texts that come from elsewhere and are translated, too
     pages/<name>.html  whole pages
 
 Everything is compiled once, when the renderer is made; a name that a template uses and nobody gives is an error.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -193,13 +195,20 @@ class Renderer:
         speech = self._spoken(str(context["language"]))
         own = own or OwnWords()
         everything = {**context, **speech.words, "own": own}
-        words = self._templates[f"mail/{template}.txt"].make_module(everything)
-        everything["words"] = words
+        words = self._templates[f"mail/{template}.txt"]
+        # Not `make_module` and `render`, which copy all values for each of the three.
+        said = words.new_context(everything, shared=True)
+        deque(words.root_render_func(said), maxlen=0)
+        everything |= said.vars
         return Rendered(
-            own.subject or str(words.__dict__["subject"]),
-            self._templates["mail/layout.txt"].render(everything),
-            self._templates["mail/layout.html"].render(everything),
+            own.subject or str(everything["subject"]),
+            self._filled("mail/layout.txt", everything),
+            self._filled("mail/layout.html", everything),
         )
+
+    def _filled(self, name: str, values: dict[str, object]) -> str:
+        template = self._templates[name]
+        return "".join(template.root_render_func(template.new_context(values, shared=True)))
 
     def say(self, text: str, language: str, **values: object) -> str:
         """One of the texts of `messages` in a language, "" when it has no words for it; English has them for all."""
