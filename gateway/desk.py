@@ -7,7 +7,6 @@ faster, all of it is repeated. Message, trail, case, mails and the request's key
 Every method blocks on the database: call it from worker threads only.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,21 +28,19 @@ from gateway.cases.model import (
     Draft,
     File,
     Key,
-    Member,
     Message,
     NewCase,
-    Order,
     Page,
     Participant,
     Posted,
     Priority,
     Role,
     Status,
-    Store,
 )
 from gateway.cases.notices import Notice
 from gateway.courier import queue
-from gateway.errors import Conflict, Invalid, NotFound, Problem
+from gateway.errors import Invalid, NotFound, Problem
+from gateway.opening import Opened, as_participant, opening, refuse_own_addresses
 from gateway.outbound.compose import Composer, Scene
 from store import cases, idempotency, parties
 from store.cases import CaseFile, VersionConflict
@@ -58,14 +55,6 @@ HISTORY = 5  # earlier messages that are quoted in a mail
 _ASKED = {Status.AWAITING_CUSTOMER: Act.AWAIT_CUSTOMER, Status.OPEN: Act.REOPEN, Status.CLOSED: Act.CLOSE}
 
 log = structlog.get_logger("desk")
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A case that was opened. repeated: it had been opened by the same request before, nothing was done now."""
-
-    view: CaseView
-    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,76 +117,13 @@ class Desk:
         Raises NotFound (unknown store, none described), Conflict (order not completed, order or customer of another
         store, key used for another request), Invalid.
         """
-        self._refuse_own_addresses(new)
+        refuse_own_addresses(new, self._reply_domain)
         attachments = self._keep_files(new.files)
         return self._once(
             key,
-            lambda: self._opening(new, actor, attachments),
+            lambda: opening(new, attachments, self._composer, actor.door, self._now()),
             lambda case_id: Opened(self.case(case_id, actor), repeated=True),
         )
-
-    def _opening(
-        self, new: NewCase, actor: Actor, attachments: tuple[Attachment, ...]
-    ) -> Callable[[], tuple[Opened, str]]:
-        """Decide and render the opening. Returns the job that writes it."""
-        now = self._now()
-        known = parties.find_store(new.store_id)
-        if known is None and new.store_name is None:
-            raise NotFound(f"There is no store {new.store_id}; send `store` with its name to have it made")
-        store = known or Store(new.store_id, new.store_name or "", now)
-        staff = parties.members(store.id)
-        order = _current_order(new)
-        case = Case(
-            id=new_id("case", now), store_id=store.id, customer_id=new.customer.id, order_id=order.id,
-            subject=new.subject, status=Status.OPEN, priority=new.priority, escalated=False, unread_count=1,
-            last_message_at=now, last_message_by=Role.CUSTOMER, last_activity_at=now, closed_at=None, closed_by=None,
-            created_at=now, updated_at=now,
-        )  # fmt: skip
-        view = CaseView(case, new.customer, order)
-        message = Message(
-            id=new_id("cmsg", now), case_id=case.id, number=1, sender_type=Role.CUSTOMER, sender_id=new.customer.id,
-            sender_name=new.customer.name, body=new.body, created_at=now, attachments=attachments,
-        )  # fmt: skip
-        notify = {} if known else {address.lower(): (address, name) for address, name in new.notify}
-        newcomers = tuple(Member(new_id("mbr", now), store.id, *who) for who in notify.values())
-        people = [
-            Participant(0, case.id, Role.CUSTOMER, new.customer.email, new.customer.name, os.urandom(16)),
-            *(_as_participant(case.id, member, store) for member in (*staff, *newcomers)),
-        ]
-        scene = Scene(store, view, (message,), ())
-        mails = [(n.to, self._composer.compose(n, scene, now)) for n in notices.on_opened(people)]
-
-        def job() -> tuple[Opened, str]:
-            if known is None:
-                if not parties.add_store(store):
-                    raise VersionConflict  # made by another call meanwhile: its members get the mail
-                for member in newcomers:
-                    parties.insert_member(member, now)
-            elif parties.members(store.id) != staff:
-                raise VersionConflict
-            parties.save_customer(new.customer)
-            parties.save_order(order, new.occurred_at)
-            cases.insert(case, message_count=1)
-            ids = {person.handle: cases.insert_participant(person) for person in people}
-            cases.insert_message(message, participant_id=ids[people[0].handle], mail_id="", full_text="")
-            for person, mail in mails:
-                queue(mail, replace(person, id=ids[person.handle]), message.id, now)
-            log.info("case.opened", case_id=case.id, door=actor.door, mails=len(mails))
-            return Opened(view), case.id
-
-        return job
-
-    def _refuse_own_addresses(self, new: NewCase) -> None:
-        """HARDENING rule 24: a person whose address is ours would have us write to ourselves."""
-        people = [("data.customer.email", new.customer.email)]
-        people += [(f"data.store.notify.{place}.email", address) for place, (address, _) in enumerate(new.notify)]
-        problems = tuple(
-            Problem(field, f"{self._reply_domain} is this gateway's own domain; give a person's address")
-            for field, address in people
-            if address.rpartition("@")[2].lower() == self._reply_domain
-        )
-        if problems:
-            raise Invalid(problems)
 
     # Answering
 
@@ -396,7 +322,7 @@ class Desk:
             raise _no_such_case()
         known = {person.member_id for person in file.participants}
         newcomers = tuple(
-            _as_participant(case_id, member, file.store)
+            as_participant(case_id, member, file.store)
             for member in parties.members(file.store.id)
             if member.id not in known
         )
@@ -452,31 +378,8 @@ def _no_such_case() -> NotFound:
     return NotFound("There is no such case")
 
 
-def _as_participant(case_id: str, member: Member, store: Store) -> Participant:
-    name = member.name or store.name
-    return Participant(0, case_id, Role.MERCHANT, member.email, name, os.urandom(16), member_id=member.id)
-
-
 def _trail(case: Case, number: int, text: str, now: datetime) -> Message:
     return Message(
         id=new_id("cmsg", now), case_id=case.id, number=number, sender_type=Role.SYSTEM, sender_id=None,
         sender_name="", body=text, created_at=now,
     )  # fmt: skip
-
-
-def _current_order(new: NewCase) -> Order:
-    """The order as the newest event describes it. Raises Conflict when no case may be opened on it."""
-    found = parties.find_order(new.order.id)
-    order = new.order
-    if found is not None:
-        stored, status_at = found
-        if stored.store_id != new.store_id:
-            raise Conflict(f"order {new.order.id} belongs to another store")
-        if status_at > new.occurred_at:
-            order = stored
-    customer = parties.find_customer(new.customer.id)
-    if customer is not None and customer.store_id != new.store_id:
-        raise Conflict(f"customer {new.customer.id} belongs to another store")
-    if order.status != "COMPLETED" and not new.allow_any_order_status:
-        raise Conflict(f"order {order.id} is {order.status}; a case can be opened on a COMPLETED order")
-    return order

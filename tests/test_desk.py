@@ -26,8 +26,9 @@ from gateway.cases.model import (
     Role,
     Status,
 )
-from gateway.desk import Desk, Opened
+from gateway.desk import Desk
 from gateway.errors import Conflict, Invalid, NotAllowed, NotFound
+from gateway.opening import Opened
 from store import cases, outbox, parties
 from tests.world import BEN, FIRST_WORDS, HOOK, MIA, OTHER_STORE, START, STORE, TOM, Clock, new_case, settings
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 # to the left of its own, and within its own package. Modules of one layer know nothing of each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway", "gateway.inbound", "gateway.outbound", "templates"),  # nothing but a docstring
-    ("gateway.errors", "gateway.sentences"),
+    ("gateway.errors", "gateway.sentences", "gateway.outbound.target", "gateway.outbound.paths"),
     ("gateway.locales",),
     (
         "gateway.signing",
@@ -25,11 +25,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "gateway.heavy",
         "gateway.scanner",
     ),
-    ("gateway.mail", "store", "gateway.shapes", "gateway.outbound.mime", "gateway.outbound.relay"),
+    ("gateway.mail", "store", "gateway.shapes", "gateway.outbound.mime", "gateway.outbound.wire"),
+    ("gateway.outbound.answers",),
+    ("gateway.outbound.sign_in",),
+    ("gateway.outbound.connect",),
+    ("gateway.outbound.handover",),
+    ("gateway.outbound.relay",),
     ("gateway.overrides",),
     ("gateway.outbound.sign", "gateway.dns"),
     ("gateway.outbound.compose",),
     ("gateway.courier",),
+    ("gateway.opening",),
     ("gateway.desk", "gateway.reviews", "gateway.alerts", "gateway.canary"),
     ("gateway.watch",),
     (  # the way in, in the order of its stages
@@ -51,6 +57,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.inbound.connection",),
     ("gateway.inbound.session",),
     ("gateway.inbound.lmtp",),
+    ("gateway.outbound.routes",),
     ("gateway.inbound.process", "gateway.inbound.server", "gateway.outbound.dispatch", "gateway.web"),
     ("gateway.inbound.release", "gateway.inbound.explain"),
     ("tasks",),
@@ -78,7 +85,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "spf": ("gateway.mail.authentication",),
     "dns": ("gateway.dns",),
     # the way out
-    "aiosmtplib": ("gateway.outbound.relay",),
+    "aiosmtplib": ("gateway.outbound.wire",),
     "cryptography": ("gateway.outbound.sign", "gateway.mail.authentication"),
     "babel": ("gateway.locales",),
     "css_inline": ("gateway.rendering",),
@@ -92,6 +99,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "anyio": ("gateway.web",),
     "fastapi": ("gateway.web",),
     "starlette": ("gateway.web",),
+    "prometheus_client": ("gateway.web.metrics",),
     "uvicorn": ("gateway.serving",),
     # running it
     "pydantic": ("gateway.config", "gateway.shapes", "gateway.web", "gateway.cli"),
