@@ -384,7 +384,7 @@ def _token(kind: str, value: Any, locale: Locale, months: Mapping[int, str]) -> 
         return lambda when: months[when.month]
     # ("a", 1), and ("B", 1), whose finer parts of the day nobody misses.
     periods: Mapping[str, str] = locale.day_periods["format"]["abbreviated"]
-    before, after = periods["am"], periods["pm"]
+    before, after = (_SPACES.sub(" ", periods[half]) for half in ("am", "pm"))
     return lambda when: before if when.hour < 12 else after
 
 
