@@ -37,6 +37,7 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError
 
 from gateway.errors import Invalid, Problem
+from gateway.outbound.target import Target, read_url
 
 SECRET_BYTES = 32
 
@@ -110,10 +111,12 @@ def _clamd_url(value: str) -> str:
 
 
 def _relay_url(secret: SecretStr) -> SecretStr:
-    parts = urlsplit(secret.get_secret_value())
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-        raise ValueError("write smtp://user:password@host:port or smtps://user:password@host:port")
+    read_url(secret.get_secret_value())
     return secret
+
+
+def _optional_relay_url(secret: SecretStr) -> SecretStr:
+    return _relay_url(secret) if secret.get_secret_value() else secret
 
 
 def _token_key(secret: SecretStr) -> SecretStr:
@@ -144,6 +147,7 @@ OptionalFile = Annotated[Path | None, BeforeValidator(lambda value: value or Non
 ListenAddress = Annotated[str, AfterValidator(_address)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Domain = Annotated[str, AfterValidator(_domain)]
+Rate = Annotated[int, Field(ge=0, le=1_000_000)]
 PathSecret = Annotated[SecretStr, AfterValidator(_path_secret)]
 
 
@@ -257,6 +261,11 @@ class MailSection(Section):
     dkim_key_file: OptionalFile = Field(
         None, description="PEM file of the key that signs for the domain of from_address: casegate dkim create."
     )
+    operator_relay: Annotated[SecretStr, AfterValidator(_optional_relay_url)] = Field(
+        SecretStr(""),
+        description="A relay of its own for mail to the operator, so that he hears when the others do not work; a url "
+        "as of [[relay]]; empty: it goes by those.",
+    )
     arc_sealers: tuple[Domain, ...] = Field(
         (), description="Domains (d=) of forwarders and lists whose ARC seals are believed about mail they changed."
     )
@@ -302,6 +311,45 @@ class RelaySection(Section):
         SecretStr("smtp://127.0.0.1:25"),
         description="smtp://user:password@host:port or smtps://…; ?starttls=require insists on encryption.",
     )
+    rate_per_minute: int = Field(
+        0, ge=0, le=1_000_000, description="Mails that it is handed in any 60 seconds, at most; 0: any number."
+    )
+    password_file: OptionalFile = Field(
+        None, description="File with the password, in place of the one in url; read for each connection."
+    )
+    oauth_token_file: OptionalFile = Field(
+        None, description="File with an access token (XOAUTH2), which somebody else renews; read for each connection."
+    )
+    ca_file: OptionalFile = Field(
+        None, description="PEM file with the authorities of a private relay, in place of those that the system knows."
+    )
+
+    @property
+    def target(self) -> Target:
+        """The relay and how to sign in to it. Raises ValueError when the keys do not fit together."""
+        return read_url(self.url.get_secret_value()).with_files(
+            password_file=self.password_file, oauth_token_file=self.oauth_token_file, ca_file=self.ca_file
+        )
+
+    @model_validator(mode="after")
+    def _check_target(self) -> "RelaySection":
+        _ = self.target
+        return self
+
+
+class OutboundSection(Section):
+    """How fast mail goes to one domain, whichever relay takes it."""
+
+    domain_rate_per_minute: int = Field(
+        0, ge=0, le=1_000_000, description="Mails to any one recipient domain in any 60 seconds, at most; 0: any number."
+    )
+    domain_rates: dict[Domain, Rate] = Field(
+        {}, description='The same for certain domains, as { "mail.example.org" = 60 }; 0: any number.'
+    )
+
+    def domain_rate(self, domain: str) -> int:
+        """Mails a minute to a domain in lower case; 0: any number."""
+        return self.domain_rates.get(domain, self.domain_rate_per_minute)
 
 
 class DatabaseSection(Section):
@@ -416,6 +464,7 @@ class Config(BaseSettings):
     dkim: tuple[DkimSection, ...] = ()
     dns: DnsSection = DnsSection()
     relay: tuple[RelaySection, ...] = (RelaySection(),)
+    outbound: OutboundSection = OutboundSection()
     database: DatabaseSection = DatabaseSection()
     queue: QueueSection = QueueSection()
     files: FilesSection = FilesSection()
@@ -425,6 +474,23 @@ class Config(BaseSettings):
     cases: CasesSection = CasesSection()
     support: SupportSection = SupportSection()
     canary: CanarySection = CanarySection()
+
+    @model_validator(mode="after")
+    def _check_relays(self) -> "Config":
+        """Rates, alarms and the outbox know a relay by host and port."""
+        names = [one.target.name for one in self.relay]
+        if self.operator_relay is not None:
+            names.append(self.operator_relay.name)
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name} is named twice among [[relay]] and mail.operator_relay: once is enough")
+        return self
+
+    @property
+    def operator_relay(self) -> Target | None:
+        """The operator's own relay, if there is one."""
+        url = self.mail.operator_relay.get_secret_value()
+        return read_url(url) if url else None
 
     @property
     def database_url(self) -> str:

@@ -201,7 +201,7 @@ def check_relays(config: "Config") -> Iterator[Finding]:
     from gateway.outbound.relay import Outcome, Relay
 
     for place, section in enumerate(config.relay):
-        relay = Relay(section.url.get_secret_value(), local_hostname=config.mail.reply_domain, timeout=RELAY_TIMEOUT)
+        relay = Relay(section.target, local_hostname=config.mail.reply_domain, timeout=RELAY_TIMEOUT)
         answer = asyncio.run(relay.probe())
         if answer.outcome is Outcome.SENT:
             yield ok(str(answer))

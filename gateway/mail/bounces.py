@@ -117,6 +117,14 @@ def _recipient(
     return Recipient(address, hard, action, status, reason, _diagnostic(texts), original)
 
 
+def judge_refusal(said: str, status: str) -> Recipient:
+    """What a relay's refusal at RCPT says about the address that it was given to, judged as in a report.
+
+    said: the text of its answer; status: its enhanced status code, or "". The address itself is left empty.
+    """
+    return _recipient("", (said,), status=status)
+
+
 def _blamed_at_another_step(reason: str, status: str, context: str) -> str:
     """ "Unknown" said to MAIL is about the sender, said to DATA it is about the mail (RFC 5321 §3.3)."""
     if status in SENDER_CODES or any(phrase in context for phrase in AFTER_MAIL):
