@@ -52,6 +52,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 3  # optimistic ones; after them the whole operation runs in the writer, where nobody can be faster
 HISTORY = 5  # earlier messages that are quoted in a mail
+_SYSTEM = Actor(Role.SYSTEM, Door.SYSTEM)
 _ASKED = {Status.AWAITING_CUSTOMER: Act.AWAIT_CUSTOMER, Status.OPEN: Act.REOPEN, Status.CLOSED: Act.CLOSE}
 
 log = structlog.get_logger("desk")
@@ -275,6 +276,38 @@ class Desk:
 
         return self._once(None, attempt, lambda _: self.case(case_id, actor))
 
+    def give_back(
+        self, case_id: str, message_id: str, because: str, cause: str, *, also: Callable[[bool], None]
+    ) -> bool:
+        """A message did not reach its customer: the case waits for nobody, so it goes back to its merchant (DESIGN §2).
+
+        Nothing happens unless it is the last that a person said, and its case waits for the answer or was closed
+        because none came. because, cause: as in `Notice`. also: runs in the same transaction, with the result; what it
+        raises takes the change back. Returns whether the case moved. Raises NotFound.
+        """
+        return self._once(
+            None, lambda: self._giving_back(case_id, message_id, because, cause), lambda _: True, also, durable=False
+        )
+
+    def _giving_back(self, case_id: str, message_id: str, because: str, cause: str) -> Callable[[], tuple[bool, str]]:
+        now = self._now()
+        file = self._load(case_id, _SYSTEM)
+        post = cases.last_post(case_id)
+        is_last = any(m.id == message_id and m.sender_type in (Role.MERCHANT, Role.SUPPORT) for m in post)
+        if not is_last or not lifecycle.waits_for_reply(file.view.case):
+            return lambda: (False, case_id)
+        change = lifecycle.decide(file.view.case, Act.NOT_DELIVERED, Role.SYSTEM, now)
+        reason = f" ({because})" if because else ""
+        change = replace(change, trail=f"{change.trail}: the last message did not reach the customer{reason}")
+        told = notices.on_not_delivered(file.participants, because, cause)
+        write = self._changing(file, change, [], told, now, about=post)
+
+        def job() -> tuple[bool, str]:
+            write()
+            return True, case_id
+
+        return job
+
     # What all operations share
 
     def _once(
@@ -329,16 +362,25 @@ class Desk:
         return replace(file, participants=file.participants + newcomers) if newcomers else file
 
     def _changing(
-        self, file: CaseFile, change: Change, entries: list[_Entry], told: Sequence[Notice], now: datetime
+        self,
+        file: CaseFile,
+        change: Change,
+        entries: list[_Entry],
+        told: Sequence[Notice],
+        now: datetime,
+        about: tuple[Message, ...] = (),
     ) -> Callable[[], None]:
-        """Render the mails of a change. Returns what writes it: messages, trail, case, mails, threads."""
+        """Render the mails of a change. Returns what writes it: messages, trail, case, mails, threads.
+
+        about: messages that stand in the case already, which the mails tell instead of new ones.
+        """
         entries = list(entries)
         case = change.case
         if change.trail is not None:
             number = file.message_count + len(entries) + 1
-            entries.append(_Entry(_trail(case, number, change.trail, now)))
-        new = tuple(entry.message for entry in entries)
-        earlier = cases.last_messages(case.id, HISTORY) if told else ()
+            entries.append(_Entry(replace(_trail(case, number, change.trail, now), audience=change.audience)))
+        new = about or tuple(entry.message for entry in entries)
+        earlier = tuple(m for m in cases.last_messages(case.id, HISTORY) if m not in about) if told else ()
         scene = Scene(file.store, replace(file.view, case=case), new, earlier)
         mails = [(notice.to, self._composer.compose(notice, scene, now)) for notice in told]
         message_id = entries[0].message.id if entries else None

@@ -330,6 +330,17 @@ def last_messages(case_id: str, limit: int) -> tuple[Message, ...]:
     return _with_attachments(reversed(rows))
 
 
+def last_post(case_id: str, looked_at: int = 20) -> tuple[Message, ...]:
+    """What a person said last, in its messages: the parts of one posting share its moment."""
+    rows = sql(
+        f"SELECT {_MESSAGE} FROM message WHERE case_id = ? AND sender_type <> ? ORDER BY number DESC LIMIT ?",
+        (case_id, Role.SYSTEM, looked_at),
+    ).fetchall()
+    found = _with_attachments(reversed(rows))
+    last = found[-1] if found else None
+    return tuple(m for m in found if last and (m.created_at, m.sender_type) == (last.created_at, last.sender_type))
+
+
 def find_messages(ids: Sequence[str]) -> tuple[Message, ...]:
     """Messages by their ids, in conversation order."""
     rows = sql(f"SELECT {_MESSAGE} FROM message WHERE id IN ({', '.join('?' * len(ids))}) ORDER BY number", ids)

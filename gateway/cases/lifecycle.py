@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.cases.model import Case, Role, Status
+from gateway.cases.model import Audience, Case, Role, Status
 from gateway.errors import NotAllowed
 
 
@@ -24,6 +24,7 @@ class Act(StrEnum):
     REOPEN = "somebody reopens"
     AWAIT_CUSTOMER = "merchant sets AWAITING_CUSTOMER"
     IDLE_CLOSE = "idle too long"
+    NOT_DELIVERED = "the last reply did not reach its customer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ _OPEN, _MERCHANT, _CUSTOMER, _CLOSED = Status.OPEN, Status.AWAITING_MERCHANT, St
 _REOPEN_FIRST = Refusal("Cannot send messages on a closed case — reopen it first")
 _ONLY_CLOSED = Refusal("Only closed cases can be reopened")
 _NOT_IDLE = Refusal("Only a case that waits for its customer can get idle")
+_NOT_WAITING = Refusal("Only a case that waits for its customer can go back to its merchant")
 
 # Texts of refusals that the HTTP contract shows are the contract's own (CONTRACT §5.4, §5.5).
 LAW: dict[Act, dict[Status, Status | Refusal]] = {
@@ -55,6 +57,10 @@ LAW: dict[Act, dict[Status, Status | Refusal]] = {
         _CLOSED: Refusal("Cannot set status on a closed case"),
     },
     Act.IDLE_CLOSE: {_OPEN: _NOT_IDLE, _MERCHANT: _NOT_IDLE, _CUSTOMER: _CLOSED, _CLOSED: _NOT_IDLE},
+    # Of the closed ones those that nobody closed: see `waits_for_reply`.
+    Act.NOT_DELIVERED: {
+        _OPEN: _NOT_WAITING, _MERCHANT: _NOT_WAITING, _CUSTOMER: _MERCHANT, _CLOSED: _MERCHANT,
+    },
 }  # fmt: skip
 
 _REPLIES = {Act.CUSTOMER_REPLIES, Act.MERCHANT_REPLIES, Act.MERCHANT_REPLIES_BY_MAIL, Act.SUPPORT_REPLIES}
@@ -69,12 +75,16 @@ _NOW = {_OPEN: "open", _MERCHANT: "awaiting the merchant", _CUSTOMER: "awaiting 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The case as it will be, and the trail text of the change of status (None when the status stays)."""
+    """The case as it will be, and the trail text of the change of status (None when the status stays).
+
+    audience: who may see that text.
+    """
 
     case: Case
     trail: str | None
     reopened: bool = False
     closed: bool = False
+    audience: Audience = Audience.ALL
 
 
 def decide(case: Case, act: Act, by: Role, now: datetime, *, messages: int = 1) -> Change:
@@ -83,6 +93,7 @@ def decide(case: Case, act: Act, by: Role, now: datetime, *, messages: int = 1) 
     if isinstance(target, Refusal):
         raise NotAllowed(target.text)
     after = replace(case, status=target, updated_at=now)
+    audience = Audience.STAFF if act is Act.NOT_DELIVERED else Audience.ALL  # HARDENING rule 21
     if act in _REPLIES:
         after = _with_messages(after, by, now, messages)
     if target == case.status:
@@ -91,14 +102,20 @@ def decide(case: Case, act: Act, by: Role, now: datetime, *, messages: int = 1) 
         return Change(replace(after, closed_at=now, closed_by=by), f"Case closed by {_WHO[by]}", closed=True)
     if case.status is Status.CLOSED:
         text = f"Case reopened by {_WHO[by]}, now {_NOW[target]}"
-        return Change(replace(after, closed_at=None, closed_by=None, last_activity_at=now), text, reopened=True)
-    return Change(replace(after, last_activity_at=now), f"Case is now {_NOW[target]}")
+        after = replace(after, closed_at=None, closed_by=None, last_activity_at=now)
+        return Change(after, text, reopened=True, audience=audience)
+    return Change(replace(after, last_activity_at=now), f"Case is now {_NOW[target]}", audience=audience)
 
 
 def _with_messages(case: Case, by: Role, now: datetime, messages: int) -> Case:
     """A person's message moves the clocks. Who answers has read; what others write the merchant has yet to read."""
     unread = 0 if by is Role.MERCHANT else case.unread_count + messages
     return replace(case, last_message_at=now, last_message_by=by, last_activity_at=now, unread_count=unread)
+
+
+def waits_for_reply(case: Case) -> bool:
+    """Whether it waits for an answer of the customer, or was closed because none came (DESIGN §2)."""
+    return case.status is Status.AWAITING_CUSTOMER or (case.status is _CLOSED and case.closed_by is Role.SYSTEM)
 
 
 def reply_act(role: Role, *, by_mail: bool) -> Act:

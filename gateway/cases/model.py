@@ -178,6 +178,31 @@ class Attachment:
     sha256: str
 
 
+class DeliveryState(StrEnum):
+    """What became of a mail, in the order of a conversation of mail systems; the worst stands last.
+
+    failed: nobody took it within three days. suppressed: it was not sent, because earlier mail to the address failed.
+    """
+
+    SENT = "sent"
+    QUEUED = "queued"
+    DELAYED = "delayed"
+    COMPLAINED = "complained"
+    SUPPRESSED = "suppressed"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of the mail to one recipient of a message, since when, and why in the words of whoever said it."""
+
+    role: Role
+    state: DeliveryState
+    at: datetime
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One entry of a case's conversation. number: 1, 2, 3 … within the case.
@@ -185,6 +210,7 @@ class Message:
     sender_id: the id that the API shows (`cus_…`, a member, a token), None for SYSTEM.
     via: the address of an author who is not known as the participant ("" otherwise): shown as a mark.
     unverified: it came from the author's own address, and nothing proves that he sent it: shown as a mark.
+    deliveries: of the mails that told of it, one for each recipient; only known where a conversation is shown.
     """
 
     id: str
@@ -199,6 +225,13 @@ class Message:
     via: str = ""
     attachments: tuple[Attachment, ...] = ()
     unverified: bool = False
+    deliveries: tuple[Delivery, ...] = ()
+
+    @property
+    def delivery(self) -> DeliveryState | None:
+        """The worst of what became of its mails, None when nobody was mailed."""
+        order = list(DeliveryState)
+        return max((one.state for one in self.deliveries), key=order.index, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Who is to be told what: decisions about notices, before any of them is a mail (DESIGN §4, table of events)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -95,6 +95,7 @@ class Notice:
     The rest is for the templates that tell what became of a mail. kept_back: files that were not posted.
     text_in_file: the end of his text was added as a text file. why: set when his mail was not posted.
     because: the words of the law (NOT_TAKEN), of a mail system (NOT_DELIVERED) or of a signal (SUPPORT_CALLED).
+    cause: with NOT_DELIVERED what they mean, `address`, `full`, `size` or `policy`; "" for anything else.
     closes_at: when a silent case closes, with CLOSING_SOON.
     """
 
@@ -104,6 +105,7 @@ class Notice:
     text_in_file: bool = False
     why: NotPosted | None = None
     because: str = ""
+    cause: str = ""
     closes_at: datetime | None = None
 
     @property
@@ -187,9 +189,10 @@ def on_reopened(participants: Iterable[Participant], by: Role) -> tuple[Notice, 
     )
 
 
-def on_not_delivered(participants: Iterable[Participant]) -> tuple[Notice, ...]:
-    """The merchants are told that their customer did not get a message."""
-    return _told((Template.NOT_DELIVERED, p) for p in participants if p.role is Role.MERCHANT)
+def on_not_delivered(participants: Iterable[Participant], because: str, cause: str) -> tuple[Notice, ...]:
+    """The merchants are told that their customer did not get a message, and why: as in `Notice`."""
+    told = _told((Template.NOT_DELIVERED, p) for p in participants if p.role is Role.MERCHANT)
+    return tuple(replace(notice, because=because, cause=cause) for notice in told)
 
 
 def _told(wanted: Iterable[tuple[Template, Participant]]) -> tuple[Notice, ...]:

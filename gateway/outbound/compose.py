@@ -21,10 +21,13 @@ from gateway.outbound.sign import Signer
 from gateway.rendering import COLOUR, NO_CONVERSATION, Look, OwnWords, Rendered, Renderer, ShownFile, ShownMessage
 from gateway.sentences import Sentence
 from gateway.signing import HANDLE_BYTES, Keyring, Purpose
+from store.logos import Logo
 
 _HISTORY_CHARACTERS = 1_000  # of each earlier message; the new ones are never cut
 _NAME_CHARACTERS = 60
 _EXCERPT_CHARACTERS = 120
+_LOGO_WIDTH, _LOGO_HEIGHT = 240, 48  # pixels, as shown
+_LOGOS = 128  # kept ready, of 64 KiB each at most
 _REFERENCES_BYTES = 1_000  # relays refuse mail whose References grew without end
 
 #: What a received id must look like to be repeated in our headers; two of the longest fit into References.
@@ -67,6 +70,15 @@ class OutgoingMail:
     rfc_message_id: str
     subject: str
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A logo as a part of mails. width, height: as it is shown, in pixels."""
+
+    image: mime.Image
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +132,20 @@ class Composer:
         random_bytes: Callable[[int], bytes] = os.urandom,
         own_words: OwnWordsOf = lambda store_id, template, context: None,
         signer: Signer | None = None,
+        logo: Callable[[str], Logo | None] = lambda digest: None,
     ) -> None:
-        """own_words: a store's words for a mail, None for ours (`gateway.overrides.words`). signer: None signs none."""
+        """own_words: a store's words for a mail, None for ours (`gateway.overrides.words`). signer: None signs none.
+
+        logo: finds a store's picture by its digest (`store.logos`).
+        """
         self._config = config
         self._keyring = keyring
         self._renderer = renderer
         self._random_bytes = random_bytes
         self._own_words = own_words
         self._signer = signer or Signer()
+        self._find_logo = logo
+        self._logos: dict[str, _Picture] = {}
         self._domain = config.mail.reply_domain
         self._brand = mime.clean(config.mail.from_name)
         self._support = mime.clean(config.support.name)
@@ -264,7 +282,7 @@ class Composer:
             "text_in_file": notice.text_in_file,
             "why": notice.why.value if notice.why else "",
             "because": mime.clean(speech.said(notice.because) if notice.why else notice.because),
-            "cause": "",
+            "cause": notice.cause,
             "closes_at": speech.manners.date(notice.closes_at) if notice.closes_at else "",
         }
         return context | NO_CONVERSATION if notice.template.answers_mail else context
@@ -292,7 +310,21 @@ class Composer:
             or notice.template in (Template.SUPPORT_CALLED, Template.SUPPORT_JOINED)
         ):
             return Look(names.support, support=True)
-        return Look(names.store, scene.store.colour or COLOUR)
+        colour = scene.store.colour or COLOUR
+        if (picture := self._picture(scene.store.logo)) is None:
+            return Look(names.store, colour)
+        return Look(names.store, colour, picture.image.content_id, picture.width, picture.height)
+
+    def _picture(self, digest: str) -> _Picture | None:
+        """A store's logo, encoded once and small enough for the head of a mail."""
+        if digest and digest not in self._logos and (logo := self._find_logo(digest)) is not None:
+            if len(self._logos) >= _LOGOS:
+                self._logos.clear()
+            scale = min(1.0, _LOGO_WIDTH / logo.width, _LOGO_HEIGHT / logo.height)
+            image = mime.Image.of(f"{digest[:32]}@{self._domain}", logo.mime_type, logo.data)
+            width, height = (max(1, round(side * scale)) for side in (logo.width, logo.height))
+            self._logos[digest] = _Picture(image, width, height)
+        return self._logos.get(digest)
 
     def _letter_context(self, letter: Letter) -> dict[str, object]:
         """What the templates of a letter are told (`gateway.rendering.letter_sample` shows it)."""

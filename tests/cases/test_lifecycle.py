@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cases.lifecycle import LAW, Act, decide, reply_act
-from gateway.cases.model import Case, Priority, Role, Status
+from gateway.cases.lifecycle import LAW, Act, decide, reply_act, waits_for_reply
+from gateway.cases.model import Audience, Case, Priority, Role, Status
 from gateway.errors import NotAllowed
 
 OPEN, MERCHANT, CUSTOMER, CLOSED = (
@@ -21,6 +21,7 @@ NOW = BEFORE + timedelta(hours=3)
 REOPEN_FIRST = "Cannot send messages on a closed case — reopen it first"
 ONLY_CLOSED = "Only closed cases can be reopened"
 NOT_IDLE = "Only a case that waits for its customer can get idle"
+NOT_WAITING = "Only a case that waits for its customer can go back to its merchant"
 
 # Who acts, what he does, in which status; then the status after it and the trail text (None: no trail message).
 ALLOWED: list[tuple[Role, Act, Status, Status, str | None]] = [
@@ -50,6 +51,8 @@ ALLOWED: list[tuple[Role, Act, Status, Status, str | None]] = [
     (Role.MERCHANT, Act.AWAIT_CUSTOMER, MERCHANT, CUSTOMER, "Case is now awaiting the customer"),
     (Role.MERCHANT, Act.AWAIT_CUSTOMER, CUSTOMER, CUSTOMER, None),
     (Role.SYSTEM, Act.IDLE_CLOSE, CUSTOMER, CLOSED, "Case closed by the system"),
+    (Role.SYSTEM, Act.NOT_DELIVERED, CUSTOMER, MERCHANT, "Case is now awaiting the merchant"),
+    (Role.SYSTEM, Act.NOT_DELIVERED, CLOSED, MERCHANT, "Case reopened by the system, now awaiting the merchant"),
 ]  # fmt: skip
 REFUSED: list[tuple[Role, Act, Status, str]] = [
     (Role.MERCHANT, Act.MERCHANT_REPLIES, CLOSED, REOPEN_FIRST),
@@ -61,6 +64,8 @@ REFUSED: list[tuple[Role, Act, Status, str]] = [
     (Role.SYSTEM, Act.IDLE_CLOSE, OPEN, NOT_IDLE),
     (Role.SYSTEM, Act.IDLE_CLOSE, MERCHANT, NOT_IDLE),
     (Role.SYSTEM, Act.IDLE_CLOSE, CLOSED, NOT_IDLE),
+    (Role.SYSTEM, Act.NOT_DELIVERED, OPEN, NOT_WAITING),
+    (Role.SYSTEM, Act.NOT_DELIVERED, MERCHANT, NOT_WAITING),
 ]
 REPLIES = {Act.CUSTOMER_REPLIES, Act.MERCHANT_REPLIES, Act.MERCHANT_REPLIES_BY_MAIL, Act.SUPPORT_REPLIES}
 
@@ -88,6 +93,7 @@ def test_an_act_moves_the_case(by: Role, act: Act, status: Status, target: Statu
     assert change.trail == trail
     assert change.closed is (status is not CLOSED and target is CLOSED)
     assert change.reopened is (status is CLOSED and target is not CLOSED)
+    assert change.audience is (Audience.STAFF if act is Act.NOT_DELIVERED else Audience.ALL)
 
 
 @pytest.mark.parametrize(("by", "act", "status", "text"), REFUSED)
@@ -175,11 +181,21 @@ def test_a_closed_case_tells_who_closed_it_and_when(act: Act, by: Role, status: 
         (Act.MERCHANT_REPLIES_BY_MAIL, Role.MERCHANT),
         (Act.SUPPORT_REPLIES, Role.SUPPORT),
         (Act.REOPEN, Role.MERCHANT),
+        (Act.NOT_DELIVERED, Role.SYSTEM),
     ],
 )
 def test_a_reopened_case_forgets_its_closure(act: Act, by: Role) -> None:
     after = decide(a_case(CLOSED), act, by, NOW).case
     assert (after.closed_at, after.closed_by) == (None, None)
+
+
+def test_which_cases_wait_for_an_answer_of_the_customer() -> None:
+    """DESIGN §2: one that waits, and one that nobody closed; what a person closed stays closed."""
+    assert {status: waits_for_reply(a_case(status)) for status in Status} == {
+        OPEN: False, MERCHANT: False, CUSTOMER: True, CLOSED: True,
+    }  # fmt: skip
+    closers = (Role.CUSTOMER, Role.MERCHANT, Role.SUPPORT)
+    assert not any(waits_for_reply(replace(a_case(CLOSED), closed_by=who)) for who in closers)
 
 
 def test_which_act_a_reply_is() -> None:
