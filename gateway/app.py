@@ -36,11 +36,13 @@ from gateway.outbound import sign
 from gateway.outbound.compose import Composer
 from gateway.outbound.dispatch import Dispatcher
 from gateway.outbound.relay import Relay
+from gateway.outbound.routes import Route, Routes
+from gateway.outbound.target import Target
 from gateway.overrides.words import Overrides
 from gateway.rendering import Renderer
 from gateway.reviews import Reviews
 from gateway.watch import Watch
-from store import counts, idempotency, migrations, retention
+from store import counts, idempotency, migrations, pace, retention
 from store.database import Database
 from store.files import Files
 from tasks.jobs import Jobs, declare
@@ -194,13 +196,9 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         stopping=stopping.is_set,
         make_way=make_way,
     )
-    local_hostname = config.mail.reply_domain
     dispatcher = Dispatcher(
         database,
-        [
-            Relay(one.url.get_secret_value(), local_hostname=local_hostname, timeout=RELAY_TIMEOUT)
-            for one in config.relay
-        ],
+        _routes(config),
         worker=worker,
         now=now,
         wake=lambda: jobs.wake_outbox(),
@@ -246,7 +244,21 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     )  # fmt: skip
 
 
+def _routes(config: Config) -> Routes:
+    """The relays that mail goes out by."""
+
+    def relay(target: Target) -> Relay:
+        return Relay(target, local_hostname=config.mail.reply_domain, timeout=RELAY_TIMEOUT)
+
+    outbound = config.outbound
+    return Routes(
+        [Route(relay(one.target), one.rate_per_minute) for one in config.relay],
+        Route(relay(config.operator_relay)) if config.operator_relay is not None else None,
+        domain_rate=outbound.domain_rate if outbound.domain_rates or outbound.domain_rate_per_minute else None,
+    )
+
+
 def tidy(database: Database, files: Files, now: datetime, *, keep_raw: timedelta | None) -> None:
     """Forget what nobody can ask for any more. keep_raw: how long the bytes of mails stay; None, for ever."""
-    database.write(lambda: idempotency.forget_expired(now) + counts.forget_old(now))
+    database.write(lambda: idempotency.forget_expired(now) + counts.forget_old(now) + pace.forget_old(now))
     retention.sweep(database, files, now, keep_raw=keep_raw)

@@ -341,10 +341,10 @@ class OutboundSection(Section):
     """How fast mail goes to one domain, whichever relay takes it."""
 
     domain_rate_per_minute: int = Field(
-        0, ge=0, le=1_000_000, description="Mails to any one recipient domain in any 60 seconds, at most; 0: any number."
+        0, ge=0, le=1_000_000, description="Mails to any one domain in any 60 seconds, at most; 0: any number."
     )
     domain_rates: dict[Domain, Rate] = Field(
-        {}, description='The same for certain domains, as { "mail.example.org" = 60 }; 0: any number.'
+        {}, description='The same for certain domains, as { "mail.example.org" = 60 }.'
     )
 
     def domain_rate(self, domain: str) -> int:

@@ -386,7 +386,8 @@ class OutboxRow(Row):
     route: `operator` for mail that goes by the operator's own relay, else "".
     report: what was heard of it afterwards (delayed, bounced, complained) or why it was not sent (suppressed), else "";
     report_text says it in the words of whoever reported; reports counts all that came.
-    told_at: when the people of the case were told of a bounce.
+    told_at: when it was seen to that the people of its case hear that it did not arrive.
+    bound_until: until then a mail with an unclear ending goes by the same relay only.
     """
 
     id = AutoField()
@@ -418,6 +419,7 @@ class OutboxRow(Row):
     reported_at = Moment(null=True)
     reports = IntegerField(constraints=[_FALSE])
     told_at = Moment(null=True)
+    bound_until = Moment(null=True)
 
     class Meta:
         """Name."""
@@ -438,7 +440,11 @@ OutboxRow.add_index(
     OutboxRow.index(OutboxRow.recipient, OutboxRow.reported_at, where=SQL("report <> ''"), name="outbox_reported")
 )
 OutboxRow.add_index(
-    OutboxRow.index(OutboxRow.id, where=SQL("report = 'bounced' AND told_at IS NULL"), name="outbox_untold")
+    OutboxRow.index(
+        OutboxRow.id,
+        where=SQL("told_at IS NULL AND (report IN ('bounced', 'suppressed') OR state = 'failed')"),
+        name="outbox_untold",
+    )
 )
 OutboxRow.add_index(OutboxRow.index(OutboxRow.report, OutboxRow.id, where=SQL("report <> ''"), name="outbox_report"))
 OutboxRow.add_index(
@@ -455,6 +461,14 @@ OutboxRow.add_index(
         OutboxRow.created_at,
         where=SQL("state NOT IN ('sent', 'failed', 'cancelled') AND attempts = 0 AND route = ''"),
         name="outbox_untried",
+    )
+)
+OutboxRow.add_index(
+    OutboxRow.index(
+        OutboxRow.route,
+        OutboxRow.due_at,
+        where=SQL("route = 'operator' AND state NOT IN ('sent', 'failed', 'cancelled')"),
+        name="outbox_operator",
     )
 )
 

@@ -18,13 +18,19 @@ ALTER TABLE outbox ADD COLUMN report_text TEXT NOT NULL DEFAULT '';
 ALTER TABLE outbox ADD COLUMN reported_at BIGINT;
 ALTER TABLE outbox ADD COLUMN reports INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN told_at BIGINT;
+ALTER TABLE outbox ADD COLUMN bound_until BIGINT;
 ALTER TABLE alarm ADD COLUMN cleared_at BIGINT;
+
+UPDATE outbox SET told_at = created_at WHERE state = 'failed';
 
 CREATE INDEX outbox_message_id ON outbox (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX outbox_reported ON outbox (recipient, reported_at) WHERE report <> '';
-CREATE INDEX outbox_untold ON outbox (id) WHERE report = 'bounced' AND told_at IS NULL;
+CREATE INDEX outbox_untold ON outbox (id)
+    WHERE told_at IS NULL AND (report IN ('bounced', 'suppressed') OR state = 'failed');
 CREATE INDEX outbox_report ON outbox (report, id) WHERE report <> '';
 CREATE INDEX outbox_relay ON outbox (relay, state, id) WHERE state NOT IN ('sent', 'cancelled');
+CREATE INDEX outbox_operator ON outbox (route, due_at)
+    WHERE route = 'operator' AND state NOT IN ('sent', 'failed', 'cancelled');
 CREATE INDEX outbox_untried ON outbox (created_at)
     WHERE state NOT IN ('sent', 'failed', 'cancelled') AND attempts = 0 AND route = '';
 

@@ -13,17 +13,11 @@ from gateway.heavy import Killed
 from gateway.inbound import process
 from gateway.inbound.read import Reader
 from gateway.outbound import dispatch
-from store import database, inbox, outbox
+from store import claims, database, inbox, outbox
 from tests.sink import HANG_UP, Mail, Sink
 from tests.world import BEN, MIA, START, TOM, Clock, World, case_event, reply_to
 
 CAT = "cat@shop.example.org"
-
-
-@pytest.fixture(autouse=True)
-def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relays rest in real time."""
-    monkeypatch.setattr(dispatch, "RELAY_PAUSES", (0.1,))
 
 
 def states(address: str) -> list[str]:
@@ -50,7 +44,9 @@ def test_a_relay_that_is_down_for_an_hour_gets_each_mail_once(world: World) -> N
         world.work()
     assert states(TOM) == states(MIA) == ["queued"] * 6
     world.sink.start()
-    world.work_until(lambda: states(TOM) + states(MIA) == ["sent"] * 12)
+    world.clock.advance(minutes=1)
+    world.work()
+    assert states(TOM) + states(MIA) == ["sent"] * 12
     assert [len(world.sink.to(address)) for address in (TOM, MIA)] == [6, 6]
     assert len({mail.message_id for mail in world.sink.mails}) == 12
     assert all(mail.attempts == 1 for mail in outbox.listing())  # hours without a relay are no tries of the mail
@@ -109,7 +105,9 @@ def test_a_relay_that_refuses_us_pauses_and_keeps_the_mail(world: World, at: str
     assert "pay your bill" in answers(TOM) + answers(MIA)
     assert world.http.get("/readyz").status_code == 503
     world.sink.at_mail, world.sink.at_rcpt = "", {}
-    world.work_until(lambda: states(TOM) + states(MIA) == ["sent", "sent"])
+    world.clock.advance(minutes=1)
+    world.work()
+    assert states(TOM) + states(MIA) == ["sent", "sent"]
     assert [len(world.sink.to(address)) for address in (TOM, MIA)] == [1, 1]
 
 
@@ -144,7 +142,9 @@ def test_a_member_who_is_removed_while_the_relay_is_down_gets_nothing(world: Wor
     world.open_case(members=(MIA, BEN))
     world.remove_member(BEN)
     world.sink.start()
-    world.work_until(lambda: [states(address) for address in (MIA, BEN, TOM)] == [["sent"], ["cancelled"], ["sent"]])
+    world.clock.advance(minutes=1)
+    world.work()
+    assert [states(address) for address in (MIA, BEN, TOM)] == [["sent"], ["cancelled"], ["sent"]]
     assert "no longer part of the case" in answers(BEN)
     assert world.sink.tried[BEN] == 0
 
@@ -172,7 +172,8 @@ def test_a_worker_that_hangs_on_a_mail_and_wakes_late_posts_nothing(world: World
 
 def test_a_sender_that_wakes_late_changes_no_result(world: World) -> None:
     assert world.hook(case_event()).status_code == 201
-    stalled = world.parts.database.write(lambda: outbox.claim(world.clock(), "stalled", dispatch.LEASE, 10))
+    ways = claims.Ways((claims.Way("relay.example.org:25", 10),))
+    stalled = world.parts.database.write(lambda: claims.claim(world.clock(), "stalled", dispatch.LEASE, 10, ways).mails)
     world.work()
     assert world.sink.mails == []  # they are still his
     world.clock.moment += dispatch.LEASE
@@ -320,7 +321,7 @@ def test_trouble_with_sending_does_not_take_a_mail_that_is_being_processed(
     world.open_case()
     world.work()
     notice = world.newest_mail_to(TOM)
-    monkeypatch.setattr(outbox, "claim", locked)
+    monkeypatch.setattr(claims, "claim", locked)
     kept = [world.send(reply_to(notice, f"Words {number}"), TOM, notice.reply_address) for number in range(20)]
     world.parts.jobs.turns.work()
     assert [inbox.get(number).outcome for number in kept] == ["posted"] * 20

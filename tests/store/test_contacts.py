@@ -18,7 +18,7 @@ from gateway.cases.model import (
     Status,
     Store,
 )
-from store import alarms, cases, inbox, outbox, parties
+from store import alarms, cases, claims, inbox, outbox, parties
 from store.database import Database, sql
 from store.outbox import NewMail
 from tests.store.conftest import NOW, Statements, after
@@ -139,7 +139,8 @@ def test_the_id_that_the_relay_gave(
 ) -> None:
     tom = people[1, Role.CUSTOMER]
     queue(database, 1, tom)
-    (mail,) = database.write(lambda: outbox.claim(NOW, "one", after(minutes=5) - NOW, 1))
+    ways = claims.Ways((claims.Way("relay.example.org:25", 1),))
+    (mail,) = database.write(lambda: claims.claim(NOW, "one", after(minutes=5) - NOW, 1, ways)).mails
     database.write(lambda: outbox.sent(mail, NOW, "relay", answer))
     assert sql("SELECT relay_id FROM outbox").fetchone() == (given,)
     if given:
