@@ -187,7 +187,6 @@ def preview(
     if store or case:
         with _overrides(loaded) as overrides:
             mail = _specimen(loaded, renderer, wanted, overrides.words)
-            _tell_broken(which, store)
     else:
         mail = _specimen(loaded, renderer, wanted)
     _write(shown(mail.data, kind, renderer), out)
@@ -259,10 +258,13 @@ def _specimen(
 
     keyring, now = Keyring({0: os.urandom(32)}, 0), utc_now()
     composer = Composer(config, keyring, renderer, own_words=own_words or (lambda store_id, template, context: None))
-    if wanted.template in specimens.LETTERS:
+    if wanted.template in specimens.LETTERS and not wanted.case:
         return specimens.letter(wanted.template, composer, now)
     specimen = wanted.specimen()
-    return composer.compose(specimen.notice, specimen.scene, now)
+    mail = composer.compose(specimen.notice, specimen.scene, now)
+    if own_words is not None:
+        _tell_broken(wanted.template, specimen.scene.store.id)
+    return mail
 
 
 def _write(data: bytes, out: Path | None) -> None:
