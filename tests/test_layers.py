@@ -86,7 +86,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "dns": ("gateway.dns",),
     # the way out
     "aiosmtplib": ("gateway.outbound.wire",),
-    "cryptography": ("gateway.outbound.sign", "gateway.mail.authentication"),
+    "cryptography": ("gateway.outbound.sign", "gateway.mail.authentication", "gateway.cli.relay"),
     "babel": ("gateway.locales",),
     "css_inline": ("gateway.rendering",),
     "jinja2": ("gateway.rendering", "gateway.overrides"),

@@ -40,6 +40,11 @@ def check(
         str, typer.Option(metavar="ADDRESS", help="Its sender; by default none, From is postmaster.")
     ] = "",
     front_wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long it may take to come in.")] = 60,
+    relay: Annotated[
+        str,
+        typer.Option(metavar="NUMBER|URL", help="Only talk to a relay, the first is 1, and show what both sides say."),
+    ] = "",
+    to: Annotated[str, typer.Option(metavar="ADDRESS", help="With --relay: also send a mail to this address.")] = "",
     config: ConfigFile = None,
 ) -> None:
     """Check all that mail needs; show the DNS records.
@@ -51,6 +56,12 @@ def check(
     except Invalid as error:
         tell("config", all_failed(error))
         raise typer.Exit(1) from error
+    if to and not relay:
+        raise typer.BadParameter("it needs --relay NUMBER, the relay that the mail goes by", param_hint="--to")
+    if relay:
+        from gateway.cli.relay import check_relay
+
+        raise typer.Exit(1 if tell("relay", check_relay(loaded, relay, to)) else 0)
     bad = sum([tell(name, look(loaded)) for name, look in CHECKS.items()])
     if front:
         from gateway.cli.front import check_front
@@ -198,15 +209,18 @@ def check_queue(config: "Config") -> Iterator[Finding]:
 
 def check_relays(config: "Config") -> Iterator[Finding]:
     """Every relay: greeting, encryption, sign-in."""
-    from gateway.outbound.relay import Outcome, Relay
+    from gateway.cli.relay import remarks
+    from gateway.outbound.answers import Outcome
+    from gateway.outbound.relay import Relay
 
-    for place, section in enumerate(config.relay):
+    for number, section in enumerate(config.relay, 1):
         relay = Relay(section.target, local_hostname=config.mail.reply_domain, timeout=RELAY_TIMEOUT)
         answer = asyncio.run(relay.probe())
         if answer.outcome is Outcome.SENT:
             yield ok(str(answer))
         else:
-            yield failed(f"{answer}: see relay.{place}.url in the settings, and the relay's own log")
+            yield failed(f"{answer}: casegate check --relay {number} shows what it says; see relay.{number - 1}.url")
+        yield from remarks(section.target)
 
 
 def check_signatures(config: "Config") -> Iterator[Finding]:
