@@ -22,7 +22,7 @@ from gateway.config import Config
 from gateway.errors import Invalid, Problem, StorageFull, StoreUnavailable
 from gateway.inbound.server import SmtpServer
 from gateway.rendering import Renderer
-from gateway.web import confirm
+from gateway.web import confirm, metrics
 from gateway.web.providers.routes import make_router
 from gateway.web.server import make_app
 from store import credentials, inbox, outbox
@@ -199,6 +199,9 @@ async def _http(parts: Parts, role: Role, pages: "Pages | None") -> AsyncIterato
         now=parts.now,
     )
     app.include_router(make_router(parts.config, parts.intake, now=parts.now))
+    counted = metrics.Process(parts.admission.answers, lambda: dict(parts.dispatcher.tries))
+    http = parts.config.http
+    app.include_router(metrics.make_router(counted, networks=http.metrics_from, proxies=http.proxy_from, now=parts.now))
     public_url = parts.config.gateway.public_url
     app.include_router(confirm.pages(parts.database, parts.secrets.keyring, Renderer(), public_url=public_url))
     if pages is not None:

@@ -56,6 +56,15 @@ class Admission:
         self.forged = 0
         self.braked = 0
 
+    def answers(self) -> dict[str, int]:
+        """How many recipients there were of each answer."""
+        return {
+            "accepted": self.accepted,
+            "unknown": self.unknown,
+            "forged": self.forged,
+            "braked": self.braked,
+        }
+
     def begin(self) -> None:
         """Called at MAIL. Raises StorageFull or StoreUnavailable while nothing can be kept."""
         if self.closed is not None:

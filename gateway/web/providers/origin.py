@@ -1,4 +1,4 @@
-"""Where a call comes from, and over what: for providers that do not sign (HARDENING rule 23)."""
+"""Where a call comes from, and over what: for providers that do not sign (HARDENING rule 23), and for /metrics."""
 
 import hmac
 from collections.abc import Iterable, Sequence
@@ -33,11 +33,11 @@ class SecretPath:
     def check(self, request: Request) -> None:
         """Raises BadCredential, in the same words whatever is wrong; the log tells the operator."""
         given = str(request.path_params["secret"]).encode()
-        caller, encrypted = _caller(request, self.proxies)
+        caller, encrypted = caller_of(request, self.proxies)
         problems = []
         if not hmac.compare_digest(given, self.secret.encode()):
             problems.append("the secret in the path is wrong")
-        if caller is None or not _within(caller, self.networks):
+        if caller is None or not within(caller, self.networks):
             problems.append(f"{self.provider}_networks does not list the caller")
         if not encrypted:
             problems.append("it did not come over TLS, or not through a proxy of http.proxy_from")
@@ -46,15 +46,15 @@ class SecretPath:
             raise BadCredential(_STRANGER)
 
 
-def _caller(request: Request, proxies: Networks) -> tuple[Address | None, bool]:
-    """Who called, as far as it is known for certain, and whether over TLS."""
+def caller_of(request: Request, proxies: Networks) -> tuple[Address | None, bool]:
+    """Who called, as far as it is known for certain, and whether over TLS. proxies: whose word is taken for both."""
     caller = _address(request.client.host if request.client else "")
-    if caller is None or not _within(caller, proxies):
+    if caller is None or not within(caller, proxies):
         return caller, request.url.scheme == "https"
     # Each proxy adds the address that it saw at the end, so what was not written by one of ours comes before.
     for text in reversed(_listed(request.headers.getlist("x-forwarded-for"))):
         caller = _address(text)
-        if caller is None or not _within(caller, proxies):
+        if caller is None or not within(caller, proxies):
             break
     return caller, _listed(request.headers.getlist("x-forwarded-proto"))[-1:] == ["https"]
 
@@ -71,5 +71,6 @@ def _address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _within(address: Address, networks: Networks) -> bool:
+def within(address: Address, networks: Networks) -> bool:
+    """Whether an address is in one of them."""
     return any(address in network for network in networks)
