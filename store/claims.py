@@ -21,9 +21,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from store import outbox
+from store import outbox, suppressions
 from store.database import sql
-from store.outbox import ACTIVE, OPERATOR, UNCLEAR_TRIES, Outgoing
+from store.outbox import ACTIVE, OPERATOR, SUPPRESSED, UNCLEAR_TRIES, Outgoing
 from store.pace import Paces
 from store.tables import from_ms, to_ms
 
@@ -88,11 +88,12 @@ def claim(now: datetime, worker: str, lease: timedelta, limit: int, ways: Ways) 
     return Claims(tuple(claiming.claimed), claiming.again_at())
 
 
-def barred(mail: "Due") -> str:
+def barred(mail: "Due", now: datetime) -> str:
     """Why a mail must not be sent, "" when it may be. HARDENING rule 13: asked when it is claimed, right before."""
     if mail.participant_id is not None and not _still(mail.participant_id, mail.generation):
         return "the recipient is no longer part of the case"
-    return ""
+    why = suppressions.bars(mail.recipient, mail.template, now)
+    return f"{SUPPRESSED}: {why}" if why else ""
 
 
 def _still(participant_id: int, generation: int) -> bool:
@@ -178,7 +179,7 @@ class _Claiming:
 
     def _decide(self, mail: Due, relays: tuple[Way, ...]) -> None:
         """Claim a mail, put it off, or leave it due."""
-        why_not = barred(mail)
+        why_not = barred(mail, self._now)
         if why_not or mail.unclear >= UNCLEAR_TRIES:
             self._claim(mail, None, why_not)
             return

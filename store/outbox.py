@@ -14,6 +14,7 @@ from store.tables import from_ms, to_ms
 
 GIVE_UP = timedelta(days=3)  # of tries, counted anew when an operator asks for another one
 OPERATOR = "operator"  # the route of mail to whoever runs the gateway
+SUPPRESSED = "suppressed"  # with a colon and why, what is said of a mail whose address gets none
 UNCLEAR_TRIES = 3  # endings of which nobody knows whether the relay has the mail
 UNCLEAR_STAYS = timedelta(hours=4)  # HARDENING rule 9: from then on, with the relay that may have it
 #: The id that a relay names with its 250 and puts in place of our Message-ID, as SES does: `Ok 0102018f…-000000`.
@@ -218,9 +219,14 @@ def failed(mail: Outgoing, relay: str, answer: str) -> None:
     _settle(mail, "state = 'failed', relay = ?, answer = ?", (relay, answer))
 
 
-def cancelled(mail: Outgoing, why: str) -> None:
-    """Not sent, because it should no longer be. Raises LeaseLost."""
-    _settle(mail, "state = 'cancelled', answer = ?", (f"cancelled: {why}",))
+def cancelled(mail: Outgoing, why: str, now: datetime) -> None:
+    """Not sent, because it should no longer be, or because its address gets no mail. Raises LeaseLost."""
+    kind, _, text = why.partition(": ")
+    if kind == SUPPRESSED:
+        news = "report = 'suppressed', report_text = ?, reported_at = ?"
+        _settle(mail, f"state = 'cancelled', answer = ?, {news}", (why, text, to_ms(now)))
+    else:
+        _settle(mail, "state = 'cancelled', answer = ?", (f"cancelled: {why}",))
 
 
 def get(outbox_id: int) -> Outgoing:

@@ -175,6 +175,7 @@ class Dispatcher:
         Claims are synced before anything is sent: after a power cut the same bytes go out again, under the same id.
         """
         ways = self._routes.ways(self._now(), free)
+        claims_any = any(way.free for way in ways.all())
 
         def job() -> Claims:
             for one in settled:
@@ -185,10 +186,10 @@ class Dispatcher:
                     continue
                 for write in one.also:
                     write()
-            return claims.claim(self._now(), self._worker, LEASE, free, ways) if free else Claims(())
+            return claims.claim(self._now(), self._worker, LEASE, free, ways) if claims_any else Claims(())
 
         told = any(one.told for one in settled)
-        return await self._database.write_async(job, durable=free > 0, then=self._told if told else None)
+        return await self._database.write_async(job, durable=claims_any, then=self._told if told else None)
 
     def _wake_at(self, moment: datetime | None) -> None:
         """Have this process woken when the next mail will be due, or may go, instead of with the next sweep."""
@@ -212,7 +213,8 @@ class Dispatcher:
     async def _not_sent(self, mail: Outgoing) -> Settled:
         if mail.barred:
             log.info("outgoing.cancelled", outbox_id=mail.id, why=mail.barred)
-            return Settled(lambda: outbox.cancelled(mail, mail.barred))
+            now = self._now()
+            return Settled(lambda: outbox.cancelled(mail, mail.barred, now), told=True)
         log.error("outgoing.unclear", outbox_id=mail.id, tries=mail.unclear)
         text = "given up: it is not known whether the relay took it"
         return self._failed(mail, Answer(Outcome.UNCLEAR, 0, "", text), text)

@@ -110,7 +110,7 @@ def test_an_ended_mail_stays_until_somebody_retries_it(database: Database, endin
     queue(database)
     mail = claimed(database)
     database.write(
-        lambda: outbox.failed(mail, "relay", "550 no") if ending == "failed" else outbox.cancelled(mail, "he left")
+        lambda: outbox.failed(mail, "relay", "550 no") if ending == "failed" else outbox.cancelled(mail, "he left", NOW)
     )
     assert outbox.get(mail.id).state == ending
     assert outbox.count(Which("failed")) == (1 if ending == "failed" else 0)
@@ -262,7 +262,7 @@ def test_a_worker_that_wakes_late_writes_nothing(database: Database, what: str, 
         "postpone": lambda: outbox.postpone(stalled, NOW, "relay", "451"),
         "give_back": lambda: outbox.give_back(stalled, NOW, "no relay"),
         "failed": lambda: outbox.failed(stalled, "relay", "550"),
-        "cancelled": lambda: outbox.cancelled(stalled, "he left"),
+        "cancelled": lambda: outbox.cancelled(stalled, "he left", NOW),
     }[what]
     with pytest.raises(LeaseLost):
         database.write(late)
