@@ -76,7 +76,6 @@ STORE_MAY_KNOW = ("gateway.cases", "gateway.errors")
 HOMES: dict[str, tuple[str, ...]] = {
     # the way in
     "aiosmtpd": ("gateway.inbound.connection",),
-    "dkim": ("gateway.mail.authentication",),
     "filetype": ("gateway.mail.file_types",),
     "mailparser": ("gateway.mail.parse",),
     "nh3": ("gateway.mail.html", "gateway.mail.styled"),
