@@ -185,16 +185,18 @@ class _Claiming:
             return
         bound = self._named.get(mail.relay) if mail.unclear and (mail.bound_until or 0) > to_ms(self._now) else None
         if bound is not None and not self._rooms[bound.name]:
-            self._put_off_until(mail, min(self._open_at(bound), from_ms(mail.bound_until or 0)))
+            until = min(self._open_at(bound), from_ms(mail.bound_until or 0))
+            self._wait(mail, until, f"waits for {bound.name}, which may have it")
             return
         way = bound or self._first(relays)
         if way is None:
             return
-        turn = self._turn(mail)
+        rate = 0 if self._ways.domain_rate is None else self._ways.domain_rate(mail.domain)
+        turn = self._turn(mail, rate) if rate else None
         if turn is None:
             self._claim(mail, way, "")
         else:
-            self._put_off_until(mail, turn)
+            self._wait(mail, turn, f"waits for its turn: {mail.domain} gets {rate} mails a minute")
 
     def _open_at(self, way: Way) -> datetime:
         """When a relay without room is to be asked for again."""
@@ -203,11 +205,8 @@ class _Claiming:
         at_its_rate = way.per_minute and self.paces.free_at(way.scope, way.per_minute)
         return max(at_its_rate or self._now, self._now + ASK_AGAIN)
 
-    def _turn(self, mail: Due) -> datetime | None:
+    def _turn(self, mail: Due, rate: int) -> datetime | None:
         """When a mail may ask for its domain again; None when it may go now, which then counts."""
-        rate = self._ways.domain_rate(mail.domain) if self._ways.domain_rate is not None else 0
-        if not rate:
-            return None
         scope = f"domain:{mail.domain}"
         if (mail.is_new and self.paces.is_waited_for(scope)) or not self.paces.room(scope, rate, 1):
             return self.paces.turn(scope, rate)
@@ -222,10 +221,9 @@ class _Claiming:
         relay = mail.relay if way is None else way.name
         self.claimed.append(outbox.mark_claimed(mail.id, self._worker, self._lease_end, relay, why_not))
 
-    def _put_off_until(self, mail: Due, moment: datetime) -> None:
-        """Waiting for its turn takes none of the days in which a mail is tried."""
+    def _wait(self, mail: Due, until: datetime, why: str) -> None:
         self._put_off += 1
-        outbox.put_off(mail.id, self._now, moment)
+        outbox.put_off(mail.id, self._now, until, why)
 
     def again_at(self) -> datetime | None:
         """`Claims.again_at`."""

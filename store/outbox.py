@@ -167,10 +167,16 @@ def mark_claimed(outbox_id: int, worker: str, lease_end: datetime, relay: str, b
     return _outgoing(row, barred)
 
 
-def put_off(outbox_id: int, now: datetime, until: datetime) -> None:
-    """Not now, for no reason of the mail's own: the days in which it is tried begin that much later."""
-    wait = (until - now) // timedelta(milliseconds=1)
-    sql("UPDATE outbox SET due_at = ?, give_up_at = give_up_at + ? WHERE id = ?", (to_ms(until), wait, outbox_id))
+def put_off(outbox_id: int, now: datetime, until: datetime, why: str) -> None:
+    """Not now, for no reason of the mail's own: the days in which it is tried begin that much later.
+
+    why: for whoever looks, unless a relay has said something about it.
+    """
+    sql(
+        "UPDATE outbox SET due_at = ?, give_up_at = give_up_at + ?,"
+        " answer = CASE WHEN answer = '' THEN ? ELSE answer END WHERE id = ?",
+        (to_ms(until), (until - now) // timedelta(milliseconds=1), why, outbox_id),
+    )
 
 
 def next_due(now: datetime) -> datetime | None:
