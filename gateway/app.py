@@ -42,7 +42,7 @@ from gateway.overrides.words import Overrides
 from gateway.rendering import Renderer
 from gateway.reviews import Reviews
 from gateway.watch import Watch
-from store import counts, idempotency, migrations, pace, retention
+from store import counts, idempotency, logos, migrations, pace, retention
 from store.database import Database
 from store.files import Files
 from tasks.jobs import Jobs, declare
@@ -138,7 +138,7 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     redactor = Redactor(config.mail.reply_domain, config.gateway.public_url)
     overrides = Overrides(database, redactor, now)
     signer = sign.load(config)
-    composer = Composer(config, secrets.keyring, Renderer(), own_words=overrides.words, signer=signer)
+    composer = Composer(config, secrets.keyring, Renderer(), own_words=overrides.words, signer=signer, logo=logos.find)
     desk = Desk(
         database,
         files,

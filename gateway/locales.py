@@ -195,10 +195,10 @@ def _parsed(tag: str) -> Locale | None:
     return None
 
 
-def check_locale(tag: str) -> None:
+def check_locale(tag: str, field: str = "locale") -> None:
     """Raises Invalid for what names no locale."""
     if _parsed(tag) is None:
-        raise Invalid((Problem("locale", f"there is no locale {tag!r}; write one such as en, pt-BR or zh-Hans-CN"),))
+        raise Invalid((Problem(field, f"there is no locale {tag!r}; write one such as en, pt-BR or zh-Hans-CN"),))
 
 
 # --------------------------------------------------------------------------------------------------------------- zones
@@ -241,11 +241,11 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def check_zone(name: str) -> None:
+def check_zone(name: str, field: str = "time_zone") -> None:
     """Raises Invalid for what names no time zone."""
     if _zone(name) is None:
         text = f"there is no time zone {name!r}; write one such as Europe/Lisbon or America/New_York"
-        raise Invalid((Problem("time_zone", text),))
+        raise Invalid((Problem(field, text),))
 
 
 # --------------------------------------------------------------------------------------------------------------- forms

@@ -30,6 +30,8 @@ class _Digest:
 
     address: str
     name: str = ""
+    locale: str = ""
+    time_zone: str = ""
     held: list[Held] = field(default_factory=list)
 
 
@@ -65,11 +67,22 @@ class Reviews:
     def _of_owner(self, store_id: str) -> _Digest:
         """The one who came first is the owner; the operator looks after a store of nobody."""
         owner = next(iter(parties.members(store_id)), None)
-        return _Digest(owner.email, owner.name) if owner else _Digest(self._operator)
+        if owner is None:
+            return _Digest(self._operator)
+        store = parties.get_store(store_id)
+        return _Digest(owner.email, owner.name, store.locale, store.time_zone)
 
     def _send(self, key: str, digest: _Digest) -> int:
         facts = {"held": tuple(_shown(held, digest) for held in digest.held)}
-        send = self._courier.letter(Letter(Template.MAIL_HELD, digest.address, digest.name, facts=facts))
+        letter = Letter(
+            Template.MAIL_HELD,
+            digest.address,
+            digest.name,
+            facts=facts,
+            locale=digest.locale,
+            time_zone=digest.time_zone,
+        )
+        send = self._courier.letter(letter)
 
         def job() -> int:
             if not counts.tell_once(f"held:{key}", self._now(), counts.HOUR):

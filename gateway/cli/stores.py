@@ -49,22 +49,43 @@ def add_store(
 @store.command("set")
 def set_store(
     store_id: StoreId,
-    settings_: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…", help="name=NEW, strict=yes|no")],
+    settings_: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…", help="Nothing behind = is what all have.")],
     config: ConfigFile = None,
 ) -> None:
-    """Change settings of a store."""
-    from store import parties
+    """Change settings of a store.
+
+    name=NEW, strict=yes|no. How its mails look: colour=#rrggbb, logo=FILE (PNG or JPEG, at most 48 KiB). How its people
+    read and write, and customers of whom nothing is known: locale=pt-BR, time_zone=Europe/Lisbon.
+    """
+    from store import logos, parties
 
     changes = _changes(settings_)
+    picture = changes.get("logo")
+    if "logo" in changes:
+        changes["logo"] = picture.digest if picture else ""
+
+    def job() -> None:
+        if picture:
+            logos.save(picture)
+        parties.save_store(replace(parties.get_store(store_id), **changes))
+        logos.forget_unused()
+
     with opened(settings(config)) as (database, _):
-        database.write(lambda: parties.save_store(replace(parties.get_store(store_id), **changes)))
+        database.write(job)
 
 
 def _yes_or_no(text: str, field: str) -> bool:
     return values.one_of(("yes", "no"), text, field) == "yes"
 
 
-_SETTINGS: dict[str, Callable[[str, str], Any]] = {"name": values.name, "strict": _yes_or_no}
+_SETTINGS: dict[str, Callable[[str, str], Any]] = {
+    "name": values.name,
+    "strict": _yes_or_no,
+    "locale": values.locale,
+    "time_zone": values.time_zone,
+    "colour": values.colour,
+    "logo": values.picture,
+}
 
 
 def _changes(pairs: list[str]) -> dict[str, Any]:

@@ -255,9 +255,11 @@ def _specimen(
     from gateway.cli import specimens
     from gateway.outbound.compose import Composer
     from gateway.signing import Keyring
+    from store import logos
 
     keyring, now = Keyring({0: os.urandom(32)}, 0), utc_now()
-    composer = Composer(config, keyring, renderer, own_words=own_words or (lambda store_id, template, context: None))
+    words = own_words or (lambda store_id, template, context: None)
+    composer = Composer(config, keyring, renderer, own_words=words, logo=logos.find)
     if wanted.template in specimens.LETTERS and not wanted.case:
         return specimens.letter(wanted.template, composer, now)
     specimen = wanted.specimen()

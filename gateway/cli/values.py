@@ -3,14 +3,19 @@
 import re
 from collections.abc import Collection
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import Invalid, Problem
 
 if TYPE_CHECKING:
     from gateway.config import Config
+    from store.logos import Logo
 
 _SPAN = re.compile(r"(\d{1,6})([smhd])")
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+_LOGO_BYTES = 48 * 1024
+_LOGO_PIXELS = 2_000
 _STORE_ID = re.compile(r"shp_[A-Za-z0-9_-]{8,44}")  # CONTRACT §1: 12 to 48 characters in all
 
 
@@ -60,6 +65,55 @@ def span(text: str, field: str) -> timedelta:
     if found is None:
         raise Invalid((Problem(field, "write a number and s, m, h or d, such as 10m"),))
     return timedelta(seconds=int(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]])
+
+
+def locale(text: str, field: str) -> str:
+    """The name of a locale such as `pt-BR`, or "" for none. Raises Invalid."""
+    from gateway.locales import check_locale
+
+    if text:
+        check_locale(text, field)
+    return text
+
+
+def time_zone(text: str, field: str) -> str:
+    """The name of a time zone such as `Europe/Lisbon`, or "" for none. Raises Invalid."""
+    from gateway.locales import check_zone
+
+    if text:
+        check_zone(text, field)
+    return text
+
+
+def colour(text: str, field: str) -> str:
+    """A colour as `#rrggbb` in lower case, or "" for none. Raises Invalid."""
+    if text and not _COLOUR.fullmatch(text):
+        raise Invalid((Problem(field, "write six digits of a colour such as #0b57d0"),))
+    return text.lower()
+
+
+def picture(path: str, field: str) -> "Logo | None":
+    """The picture in a file, None for no file. Raises Invalid for what is too large or mail programs would not show."""
+    from gateway.mail import images
+    from gateway.mail.file_types import detect
+    from store.logos import Logo
+
+    if not path:
+        return None
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise Invalid((Problem(field, f"{path} cannot be read: {error.strerror}"),)) from error
+    kind = detect(path, data)
+    if kind not in ("image/png", "image/jpeg"):
+        raise Invalid((Problem(field, f"{path} is neither PNG nor JPEG; mail programs show nothing else for sure"),))
+    if len(data) > _LOGO_BYTES:
+        text = f"{path} has {len(data):,} bytes, at most {_LOGO_BYTES:,}: it goes with every mail"
+        raise Invalid((Problem(field, text),))
+    width, height = images.size(kind, data) or (0, 0)
+    if not (0 < width <= _LOGO_PIXELS and 0 < height <= _LOGO_PIXELS):
+        raise Invalid((Problem(field, f"{path} must have 1 to {_LOGO_PIXELS:,} pixels a side"),))
+    return Logo(kind, width, height, data)
 
 
 def _checked(kind: Any, text: str, problem: Problem) -> str:

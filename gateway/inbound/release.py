@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from gateway.cases.access import Verdict
-from gateway.cases.model import Posted
+from gateway.cases.model import Posted, Role
 from gateway.cases.notices import Letter, Template
 from gateway.courier import Courier
 from gateway.desk import Desk
@@ -167,7 +167,12 @@ class Releases:
         store = parties.get_store(contact.store_id)
         person = contact.person
         facts = {"address": address, "store": store.name, "link": link}
-        send = self._courier.letter(Letter(Template.CONFIRM_ADDRESS, person.address, person.name, facts=facts))
+        view = cases.find(person.case_id) if person.role is Role.CUSTOMER else None
+        locale = (view.customer.locale if view else "") or store.locale
+        zone = (view.customer.time_zone if view else "") or store.time_zone
+        send = self._courier.letter(
+            Letter(Template.CONFIRM_ADDRESS, person.address, person.name, facts=facts, locale=locale, time_zone=zone)
+        )
 
         def job() -> None:
             known_addresses.ask(person_id, address, handle, self._now())

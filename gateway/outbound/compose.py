@@ -155,7 +155,8 @@ class Composer:
         """Render and assemble one mail about a case. now: aware; becomes the Date."""
         person = notice.to
         names = self._names(scene, self._speech(person, scene))
-        rendered = self._render(notice, scene, self._context(notice, scene, names))
+        context = self._context(notice, scene, names)
+        rendered = self._render(notice, scene, context)
         from_address = self._from_address(scene.store)
         addresses = [
             mime.mailbox("From", self._sender(person, scene, names), from_address),
@@ -169,8 +170,9 @@ class Composer:
         subject = _subject(rendered.subject, answers=answers)
         thread = thread_ids(person)
         return self._finish(
-            notice.template, person.address, person, addresses, subject, thread, rendered, now, from_address
-        )
+            notice.template, person.address, person, addresses, subject, thread, rendered, now, from_address,
+            self._image(context, scene),
+        )  # fmt: skip
 
     def compose_test(self, notice: Notice, scene: Scene, recipient: str, now: datetime) -> OutgoingMail:
         """The same mail for somebody who tries its template: marked as a test, in no thread, with no reply address."""
@@ -182,7 +184,8 @@ class Composer:
             mime.mailbox("To", "", recipient),
         ]
         subject = f"[Test] {mime.clean(rendered.subject)}"
-        return self._finish(notice.template, recipient, None, addresses, subject, [], rendered, now)
+        image = self._image(context, scene)
+        return self._finish(notice.template, recipient, None, addresses, subject, [], rendered, now, image=image)
 
     def _render(self, notice: Notice, scene: Scene, context: Mapping[str, object]) -> Rendered:
         """HARDENING rule 10: whatever support writes or reads has our words, never a store's."""
@@ -215,10 +218,11 @@ class Composer:
         rendered: Rendered,
         now: datetime,
         from_address: str = "",
+        image: mime.Image | None = None,
     ) -> OutgoingMail:
         """The mail as bytes. addresses: fields; thread: ids for References, the last one is answered.
 
-        from_address: in From, "" for the gateway's own.
+        from_address: in From, "" for the gateway's own. image: that the HTML shows.
         """
         handle = self._random_bytes(HANDLE_BYTES)
         # The id of a letter is bound to the letter itself: an answer to it never threads into a case.
@@ -236,7 +240,7 @@ class Composer:
             # RFC 3834 §5: `auto-replied` only says what answers a mail, everything else is generated.
             how = "auto-replied" if template.answers_mail else "auto-generated"
             fields += [f"Auto-Submitted: {how}", "X-Auto-Response-Suppress: All"]
-        data = mime.assemble(fields, rendered.text, rendered.html, handle.hex())
+        data = mime.assemble(fields, rendered.text, rendered.html, handle.hex(), image)
         domain = (from_address or self._config.from_address).rpartition("@")[2]
         return OutgoingMail(
             template=template,
@@ -325,6 +329,12 @@ class Composer:
             width, height = (max(1, round(side * scale)) for side in (logo.width, logo.height))
             self._logos[digest] = _Picture(image, width, height)
         return self._logos.get(digest)
+
+    def _image(self, context: Mapping[str, object], scene: Scene) -> mime.Image | None:
+        """The picture that a mail shows in its head."""
+        look = context["look"]
+        picture = self._picture(scene.store.logo) if isinstance(look, Look) and look.logo else None
+        return picture.image if picture else None
 
     def _letter_context(self, letter: Letter) -> dict[str, object]:
         """What the templates of a letter are told (`gateway.rendering.letter_sample` shows it)."""

@@ -8,8 +8,9 @@ is put into a field, it stays that one field: control characters cannot pass `cl
 
 import binascii
 import re
-from base64 import b64encode
+from base64 import b64encode, encodebytes
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 _LINE = 78  # octets of a header line that RFC 5322 §2.1.1 wants us to keep to
 _WORD_BYTES = 42  # in one encoded word, so that it fits behind `Reply-To: ` (RFC 2047 §2 allows 75 octets in all)
@@ -53,13 +54,30 @@ def message_ids(name: str, ids: Sequence[str]) -> str:
     return _fold(name, [f"<{_NOT_IN_ADDRESS.sub('', one)}>" for one in ids])
 
 
-def assemble(fields: Iterable[str], text: str, html: str, boundary: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that the HTML shows: `cid:<content_id>`. coded: its bytes as base64 with CRLF line ends."""
+
+    content_id: str
+    mime_type: str
+    coded: bytes
+
+    @classmethod
+    def of(cls, content_id: str, mime_type: str, data: bytes) -> "Image":
+        """Encode it once for all mails that bear it."""
+        return cls(content_id, mime_type, encodebytes(data).replace(b"\n", b"\r\n"))
+
+
+def assemble(fields: Iterable[str], text: str, html: str, boundary: str, image: Image | None = None) -> bytes:
     """The whole mail: CRLF line ends, body lines of at most 76 octets, not dot-stuffed.
 
-    boundary: 1 to 68 letters and digits; `=_` is put before it, which quoted-printable never holds (RFC 2045 §6.7).
+    boundary: 1 to 67 hexadecimal digits; `=_` is put before it, which quoted-printable never holds (RFC 2045 §6.7).
+    image: goes with the HTML, as one of two related parts (RFC 2387).
     """
     head = "\r\n".join(fields).encode("utf-8", "replace")
     line = b"\r\n--=_" + boundary.encode("ascii")
+    page = b"\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    page += quoted_printable(html)
     return b"".join(
         (
             head,
@@ -70,8 +88,28 @@ def assemble(fields: Iterable[str], text: str, html: str, boundary: str) -> byte
             b"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n",
             quoted_printable(text),
             line,
-            b"\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n",
-            quoted_printable(html),
+            page if image is None else _related(page, image, b"r" + boundary.encode("ascii")),
+            line,
+            b"--\r\n",
+        )
+    )
+
+
+def _related(page: bytes, image: Image, boundary: bytes) -> bytes:
+    """The HTML part and its picture. boundary: begins with no hexadecimal digit, so neither begins like the other."""
+    line = b"\r\n--=_" + boundary
+    kind, content_id = image.mime_type.encode("ascii"), image.content_id.encode("ascii")
+    return b"".join(
+        (
+            b'\r\nContent-Type: multipart/related; type="text/html";\r\n boundary="',
+            line[4:],
+            b'"\r\n',
+            line,
+            page,
+            line,
+            b"\r\nContent-Type: " + kind + b"\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: inline",
+            b"\r\nContent-ID: <" + content_id + b">\r\n\r\n",
+            image.coded,
             line,
             b"--\r\n",
         )

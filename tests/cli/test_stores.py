@@ -1,11 +1,17 @@
 """Stores, members and tokens on the command line."""
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from store import credentials
+from gateway.cases.model import Store
+from store import credentials, logos, parties
 from tests.cli.installation import STORE, Installation
+
+#: As much of a picture as tells its kind and its 320 x 96 pixels.
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\x40\0\0\0\x60\x08\x06\0\0\0" + b"\0" * 44
 
 
 @pytest.fixture
@@ -55,11 +61,68 @@ def test_every_wrong_setting_is_told(store: Installation) -> None:
     done = store.casegate("store", "set", STORE, "nmae=x", "name", "name=", "name=two\nlines", "strict=perhaps")
     assert done.status == 65
     assert done.err.splitlines() == [
-        "nmae: there is no such setting; known here: name, strict",
+        "nmae: there is no such setting; known here: name, strict, locale, time_zone, colour, logo",
         "name: write KEY=VALUE",
         "name: must be one line of 1 to 200 characters",
         "name: must be one line of 1 to 200 characters",
         "strict: there is no perhaps; known here: yes, no",
+    ]
+
+
+def looks(store: Installation) -> Store:
+    with store.parts():
+        return parties.get_store(STORE)
+
+
+def test_how_a_stores_mails_look(store: Installation, tmp_path: Path) -> None:
+    picture = tmp_path / "logo.bin"
+    picture.write_bytes(PNG)
+    set_ = ("locale=pt-BR", "time_zone=Europe/Lisbon", "colour=#0B57D0", f"logo={picture}")
+    assert store.casegate("store", "set", STORE, *set_).status == 0
+    looks_ = looks(store)
+    assert (looks_.locale, looks_.time_zone, looks_.colour) == ("pt-BR", "Europe/Lisbon", "#0b57d0")
+    with store.parts():
+        assert logos.find(looks_.logo) == logos.Logo("image/png", 320, 96, PNG)
+    assert store.casegate("store", "set", STORE, "locale=", "time_zone=", "colour=", "logo=").status == 0
+    assert looks(store) == replace(looks_, locale="", time_zone="", colour="", logo="")
+    with store.parts():
+        assert logos.find(looks_.logo) is None  # nobody has it any more
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"GIF89a" + b"\0" * 100, "is neither PNG nor JPEG; mail programs show nothing else for sure"),
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            "is neither PNG nor JPEG; mail programs show nothing else for sure",
+        ),
+        (b"", "is neither PNG nor JPEG; mail programs show nothing else for sure"),
+        (PNG + b"\0" * 49_152, "has 49,225 bytes, at most 49,152: it goes with every mail"),
+        (PNG.replace(b"\0\0\x01\x40", b"\0\0\x75\x30"), "must have 1 to 2,000 pixels a side"),
+        (PNG[:12], "must have 1 to 2,000 pixels a side"),
+    ],
+)
+def test_a_picture_that_mails_cannot_bear_is_refused(
+    store: Installation, tmp_path: Path, content: bytes, why: str
+) -> None:
+    picture = tmp_path / "logo.png"
+    picture.write_bytes(content)
+    done = store.casegate("store", "set", STORE, f"logo={picture}", "name=Red Teapot")
+    assert (done.status, done.err) == (65, f"logo: {picture} {why}")
+    assert looks(store).name == "Blue Kettle"
+
+
+def test_wrong_looks_are_told_together(store: Installation, tmp_path: Path) -> None:
+    done = store.casegate(
+        "store", "set", STORE, "locale=xx-YY", "time_zone=Lisbon", "colour=blue", f"logo={tmp_path}/none.png"
+    )
+    assert done.status == 65
+    assert done.err.splitlines() == [
+        "locale: there is no locale 'xx-YY'; write one such as en, pt-BR or zh-Hans-CN",
+        "time_zone: there is no time zone 'Lisbon'; write one such as Europe/Lisbon or America/New_York",
+        "colour: write six digits of a colour such as #0b57d0",
+        f"logo: {tmp_path}/none.png cannot be read: No such file or directory",
     ]
 
 
