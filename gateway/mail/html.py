@@ -47,7 +47,7 @@ class Line(NamedTuple):
     role: Role | None = None
 
 
-def _tame(html: str) -> str:
+def tame(html: str) -> str:
     """The same words in HTML that every parser reads in linear time: bounded size, depth and open formatting."""
     html = html[:MAX_HTML].replace("\0", "")
     if html.count("<") < _MAX_FORMATTING:
@@ -119,7 +119,7 @@ def sanitise(html: str) -> str:
 
     Only pictures of the mail itself (`cid:`) stay. Input beyond `MAX_HTML` characters is left out.
     """
-    return _cleaner().clean(_tame(_DATA_URL.sub("", html)))
+    return _cleaner().clean(tame(_DATA_URL.sub("", html)))
 
 
 def html_to_text(html: str) -> str:
@@ -133,7 +133,7 @@ def html_to_text(html: str) -> str:
 
 def read_lines(html: str, *, addresses: bool = False) -> list[Line]:
     """The lines that a reader sees, in order. addresses: write the address of a link behind its words."""
-    root = LexborHTMLParser(_tame(_DATA_URL.sub("", html))).root
+    root = LexborHTMLParser(tame(_DATA_URL.sub("", html))).root
     return _Reader(addresses).read(root) if root is not None else []
 
 

@@ -11,6 +11,8 @@ from typing import Final
 
 import nh3
 
+from gateway.mail.html import tame
+
 
 def _names(names: str) -> frozenset[str]:
     return frozenset(names.split())
@@ -58,7 +60,7 @@ def keep_looks(html: str) -> str:
 
     Links lead to http, https and mailto addresses.
     """
-    return _cleaner().clean(html)
+    return _cleaner().clean(tame(html))
 
 
 @lru_cache(maxsize=1)

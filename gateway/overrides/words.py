@@ -22,6 +22,7 @@ from store.overrides import Override
 CPU_SECONDS: Final = 1
 MEMORY_BYTES: Final = 256 * 1024 * 1024  # of address space
 _IDLE_SECONDS: Final = 600
+_MAILS: Final = 10_000  # of one child: to start another costs as much as a thousand mails
 WORDS_BYTES: Final = 48 * 1024  # of a part with the longest values; Gmail cuts a mail off behind 102 kB
 
 log = structlog.get_logger("overrides")
@@ -35,7 +36,9 @@ class Overrides:
         self._redactor = redactor
         self._now = now
         # Apart from the child that reads heavy mail: a mail that is read for ten seconds keeps no mail from going out.
-        self._workshop = Workshop(cpu_seconds=CPU_SECONDS, memory_bytes=MEMORY_BYTES, idle_seconds=_IDLE_SECONDS)
+        self._workshop = Workshop(
+            cpu_seconds=CPU_SECONDS, memory_bytes=MEMORY_BYTES, recycle=_MAILS, idle_seconds=_IDLE_SECONDS
+        )
 
     def close(self) -> None:
         """End the child process."""
