@@ -32,7 +32,9 @@ def held() -> int:
 
 def suppressed(now: datetime) -> int:
     """Addresses that get no mail."""
-    row: tuple[int] = sql("SELECT count(*) FROM suppression WHERE until IS NULL OR until > ?", (to_ms(now),)).fetchone()
+    row: tuple[int] = sql(
+        "SELECT count(*) FROM suppression WHERE times > 0 AND (until IS NULL OR until > ?)", (to_ms(now),)
+    ).fetchone()
     return row[0]
 
 

@@ -111,15 +111,3 @@ def test_show_explains_a_kept_mail(installation: Installation, case: OpenedCase)
     assert "from another address" in out
     assert "classify      human" in out
     assert "| Trust me" in out
-
-
-def test_alarms_are_listed_and_cleared(installation: Installation, case: OpenedCase) -> None:
-    from store import alarms
-    from tests.cli.installation import NOW
-
-    with installation.parts() as parts:
-        parts.database.write(lambda: alarms.raise_("loop:case_1", "Two programs talk", NOW))
-    assert "Two programs talk" in installation.casegate("alarm", "list").out
-    assert installation.casegate("alarm", "clear", "loop:case_1").status == 0
-    assert "Two programs talk" not in installation.casegate("alarm", "list").out
-    assert installation.casegate("alarm", "clear", "loop:case_1").status == 66
