@@ -189,12 +189,10 @@ class Composer:
 
     def _render(self, notice: Notice, scene: Scene, context: Mapping[str, object]) -> Rendered:
         """HARDENING rule 10: whatever support writes or reads has our words, never a store's."""
-        template, author = notice.template, _author(scene)
-        supports = notice.to.role is Role.SUPPORT or (author is not None and author.sender_type is Role.SUPPORT)
         own = None
-        if template.can_be_overridden and not supports:
-            own = self._own_words(scene.store.id, template, context)
-        return self._renderer.mail(template, context, own)
+        if notice.template.can_be_overridden and not _is_supports(notice, scene):
+            own = self._own_words(scene.store.id, notice.template, context)
+        return self._renderer.mail(notice.template, context, own)
 
     def compose_letter(self, letter: Letter, now: datetime) -> OutgoingMail:
         """Render and assemble one mail outside of a case. now: aware; becomes the Date."""
@@ -307,12 +305,7 @@ class Composer:
 
     def _look(self, notice: Notice, scene: Scene, names: _Names) -> Look:
         """As its store looks; what support writes or reads looks like support, so that nobody takes one for another."""
-        author = _author(scene)
-        if (
-            notice.to.role is Role.SUPPORT
-            or (author is not None and author.sender_type is Role.SUPPORT)
-            or notice.template in (Template.SUPPORT_CALLED, Template.SUPPORT_JOINED)
-        ):
+        if _is_supports(notice, scene):
             return Look(names.support, support=True)
         colour = scene.store.colour or COLOUR
         if (picture := self._picture(scene.store.logo)) is None:
@@ -418,6 +411,16 @@ def _subject(subject: str, *, answers: bool) -> str:
     """The case's subject, with `Re: ` in front of it when the mail continues a thread: programs thread by that too."""
     subject = mime.clean(subject)
     return f"Re: {subject}" if answers and not subject.lower().startswith("re:") else subject
+
+
+def _is_supports(notice: Notice, scene: Scene) -> bool:
+    """Whether support writes or reads the mail, or is what it tells of."""
+    author = _author(scene)
+    return (
+        notice.to.role is Role.SUPPORT
+        or (author is not None and author.sender_type is Role.SUPPORT)
+        or notice.template in (Template.SUPPORT_CALLED, Template.SUPPORT_JOINED)
+    )
 
 
 def _author(scene: Scene) -> Message | None:
