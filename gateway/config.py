@@ -76,13 +76,9 @@ def _name_server(value: str) -> str:
 
 def _domain(value: str) -> str:
     labels = value.lower().rstrip(".").split(".")
-    if not all(label and label.replace("-", "").isalnum() and len(label) <= 63 for label in labels):
-        raise ValueError("write a domain name, for example cases.example.org")
+    if not value.isascii() or not all(label.replace("-", "").isalnum() and len(label) <= 63 for label in labels):
+        raise ValueError("write a domain name, for example cases.example.org (in other scripts its form in xn--…)")
     return ".".join(labels)
-
-
-def _selector(value: str) -> str:
-    return _domain(value) if value else ""
 
 
 def _mail_address(value: str) -> str:
@@ -251,11 +247,13 @@ class MailSection(Section):
 
     reply_domain: Domain = Field("cases.localhost", description="The domain of reply and bounce addresses (its MX).")
     from_name: str = Field("Cases", description="The name behind `via` in From.")
-    from_address: str = Field("", description="The address in From; empty means cases@<reply_domain>.")
+    from_address: Annotated[str, AfterValidator(_mail_address)] = Field(
+        "", description="The address in From; empty means cases@<reply_domain>."
+    )
     operator_address: Annotated[str, AfterValidator(_mail_address)] = Field(
         "", description="Who runs this gateway and is mailed about held mail and alarms; empty: nobody is."
     )
-    dkim_selector: Annotated[str, AfterValidator(_selector)] = Field(
+    dkim_selector: Annotated[str, AfterValidator(lambda value: value and _domain(value))] = Field(
         "", description="The selector under which the public half of dkim_key_file stands in the DNS."
     )
     dkim_key_file: OptionalFile = Field(
@@ -288,11 +286,14 @@ class MailSection(Section):
 class DkimSection(Section):
     """A further key that signs outgoing mail: a second one of the same domain, or that of a store's own domain."""
 
-    domain: Domain = Field("shop.example.org", description="The domain of From that the key speaks for.")
-    selector: Annotated[str, AfterValidator(_selector)] = Field(
-        "cg1", description="The selector under which its public half stands in the DNS."
+    domain: Domain = Field(description="The domain of From that the key speaks for.", examples=["shop.example.org"])
+    selector: Domain = Field(
+        description="The selector under which its public half stands in the DNS.", examples=["cg202611"]
     )
-    key_file: OptionalFile = Field(None, description="PEM file, RSA of 2048 bits or more, or Ed25519.")
+    key_file: Path = Field(
+        description="PEM file, RSA of 2048 bits or more, or Ed25519.",
+        examples=[Path("data/dkim/shop.example.org.cg202611.pem")],
+    )
 
 
 class DnsSection(Section):
@@ -558,6 +559,8 @@ def _problem(location: tuple[int | str, ...], kind: str, text: str) -> Problem:
         known = _known_keys(location[:-1])
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
         return Problem(path, f"there is no such key; did you mean {near[0]}?" if near else _listing(known))
+    if kind == "missing":
+        return Problem(path, "it is missing")
     if kind == "tuple_type" and len(location) == 1:
         return Problem(path, f"write [[{path}]] in double brackets: there may be several of them")
     return Problem(path, text.removeprefix("Value error, "))
@@ -581,7 +584,10 @@ def _section(name: str) -> type[Section]:
 
 
 def document() -> str:
-    """The text of `config.toml`: every section and key with its documentation and its default, commented out."""
+    """The text of `config.toml`: every section and key with its documentation and its default, commented out.
+
+    A key without a default, which a section that may be left out can have, is shown with an example.
+    """
     lines = [
         "# Casegate's settings. Every key has a working default, shown here commented out.",
         "# Any key can also be given in the environment: CASEGATE_SECTION__KEY (lists as JSON).",
@@ -591,7 +597,8 @@ def document() -> str:
         section, repeated = _section(name), isinstance(info.default, tuple)
         lines += ["", f"# {(section.__doc__ or '').strip()}", f"# [[{name}]]" if repeated else f"[{name}]"]
         for key, field in section.model_fields.items():
-            lines += [f"# {field.description}", f"# {key} = {_toml(field.default)}"]
+            shown = (field.examples or [None])[0] if field.is_required() else field.default
+            lines += [f"# {field.description}", f"# {key} = {_toml(shown)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -37,7 +37,11 @@ def test_every_default_in_the_document_can_be_taken_as_it_stands(file: Path) -> 
         line for line in lines if line.startswith("[") or (" = " in line and line.partition(" = ")[0].isidentifier())
     ]
     file.write_text("\n".join(settings))
-    assert load(file).model_dump() == Config().model_dump() | {"dkim": (DkimSection().model_dump(),)}
+    (key,) = load(file).dkim  # the one section whose keys have examples instead of defaults
+    assert key == DkimSection(
+        domain="shop.example.org", selector="cg202611", key_file=Path("data/dkim/shop.example.org.cg202611.pem")
+    )
+    assert load(file).model_dump() == Config(dkim=(key,)).model_dump()
 
 
 def test_every_key_is_documented() -> None:
@@ -142,6 +146,17 @@ def test_relays_are_believed_by_address_and_name(file: Path) -> None:
 def test_what_would_believe_nobody_or_anybody_is_refused(file: Path, text: str, field: str, problem: str) -> None:
     file.write_text(text)
     assert problem in problems(file)[field]
+
+
+def test_a_key_that_signs_is_given_whole(file: Path) -> None:
+    file.write_text('[[dkim]]\nselector = "one"\n[mail]\ndkim_selector = "one"\nfrom_address = "Cases"\n')
+    found = problems(file)
+    assert found["dkim.0.domain"] == found["dkim.0.key_file"] == "it is missing"
+    assert "write an address" in found["mail.from_address"]
+    file.write_text('[mail]\ndkim_selector = "one"\n')
+    assert "both" in problems(file)["mail"]
+    file.write_text('[mail]\nreply_domain = "b\u00fccher.example.org"\n')
+    assert "xn--" in problems(file)["mail.reply_domain"]
 
 
 def test_the_operator_has_an_address_elsewhere(file: Path) -> None:

@@ -125,20 +125,23 @@ def load(config: Config) -> Signer:
     """The signer with all keys of the settings. Raises Invalid with a problem for each key that cannot be used."""
     wanted: list[tuple[str, str, str, Path]] = []
     if config.mail.dkim_key_file:
-        domain = config.from_address.rpartition("@")[2].lower()
+        domain = config.from_address.rpartition("@")[2]
         wanted.append(("mail.dkim_key_file", domain, config.mail.dkim_selector, config.mail.dkim_key_file))
-    for place, one in enumerate(config.dkim):
-        if one.key_file:
-            wanted.append((f"dkim.{place}.key_file", one.domain, one.selector, one.key_file))
-    keys, problems = [], []
+    wanted += [(f"dkim.{n}.key_file", one.domain, one.selector, one.key_file) for n, one in enumerate(config.dkim)]
+    keys: dict[str, SigningKey] = {}
+    problems = []
     for field, domain, selector, file in wanted:
         try:
-            keys.append(SigningKey(domain, selector, read_key(file)))
+            key = SigningKey(domain, selector, read_key(file))
         except ValueError as error:
             problems.append(Problem(field, f"{file}: {error}"))
+            continue
+        if key.place in keys:
+            problems.append(Problem(field, f"there is another key for {key.place}: each needs a selector of its own"))
+        keys[key.place] = key
     if problems:
         raise Invalid(tuple(problems))
-    return Signer(keys)
+    return Signer(keys.values())
 
 
 def read_key(file: Path) -> RSAPrivateKey | Ed25519PrivateKey:

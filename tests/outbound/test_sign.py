@@ -149,6 +149,16 @@ def test_the_keys_of_the_settings(tmp_path: Path) -> None:
     assert not load(Config()).keys
 
 
+def test_two_keys_at_one_place_are_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "ed.pem").write_bytes(ED.pem())
+    same = DkimSection(domain=DOMAIN, selector="cg1", key_file=tmp_path / "ed.pem")
+    with pytest.raises(Invalid) as caught:
+        load(configured(tmp_path, RSA.pem(), dkim=(same,)))
+    (found,) = caught.value.problems
+    assert found.field == "dkim.0.key_file"
+    assert f"another key for {RSA.place}" in found.text
+
+
 def replace_domain(section: DkimSection) -> DkimSection:
     return section.model_copy(update={"domain": "shop.example.org"})
 
