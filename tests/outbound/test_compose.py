@@ -1,6 +1,7 @@
 """Mails as their readers get them: the bytes are read with the standard library's parser."""
 
 import email
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from email.message import EmailMessage
 from email.policy import default
 from email.utils import parsedate_to_datetime
 from html import escape
+from textwrap import fill
 
 import pytest
 
@@ -28,10 +30,12 @@ from gateway.cases.model import (
 from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template, Whose
 from gateway.config import Config, MailSection
 from gateway.mail.classify import LOOP_HEADER
-from gateway.mail.quotes import MARKER
+from gateway.mail.quotes import MARKER, split_reply
 from gateway.outbound.compose import Composer, OutgoingMail, Scene, pretends
 from gateway.rendering import OwnWords, Rendered, Renderer, letter_sample, sample
+from gateway.sentences import Sentence
 from gateway.signing import Keyring, Purpose
+from store.logos import Logo
 
 NOW = datetime(2026, 11, 14, 9, 30, tzinfo=UTC)
 DOMAIN = "cases.example.org"
@@ -105,9 +109,9 @@ def read(mail: OutgoingMail) -> EmailMessage:
 
 def bodies(mail: OutgoingMail) -> tuple[str, str]:
     """The text and the HTML."""
-    parts = [part.get_content() for part in read(mail).iter_parts()]
-    assert len(parts) == 2
-    return parts[0], parts[1]
+    text, html = read(mail).iter_parts()
+    page = next(html.iter_parts()) if html.is_multipart() else html
+    return text.get_content(), page.get_content()
 
 
 LETTERS = (
@@ -717,3 +721,204 @@ def stay_in_place(mail: OutgoingMail) -> None:
     head, _, _ = mail.data.partition(b"\r\n\r\n")
     assert max(map(len, head.split(b"\r\n"))) <= 96  # a line that is one address is longer than 78
     assert max(map(len, mail.data.split(b"\r\n")[len(head.split(b"\r\n")) :])) <= 76
+
+
+# -- Languages and looks
+
+
+LANGUAGES = ("en", "ar", "de", "es", "fr", "ja", "pl", "pt", "zh")
+GERMAN = replace(MIA, locale="de-DE")
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\x40\0\0\0\x60\x08\x06\0\0\0" + b"\0" * 44
+
+
+def headers(mail: OutgoingMail) -> tuple[str, str]:
+    """The display names of From and Reply-To."""
+    parsed = read(mail)
+    return parsed["From"].addresses[0].display_name, parsed["Reply-To"].addresses[0].display_name
+
+
+def test_a_customer_reads_his_own_language_with_dates_and_amounts_as_he_writes_them() -> None:
+    trail = message(Role.SYSTEM, "Case is now awaiting the customer")
+    files = (Attachment("catt_1", "label.pdf", "application/pdf", 1_234_567, "00"),)
+    what = scene(message(Role.MERCHANT, "Unterwegs.", files=files), trail, earlier=(QUESTION,), customer=GERMAN)
+    text, html = bodies(compose(Template.MESSAGE_TO_CUSTOMER, CUSTOMER, what))
+    for body in (text, html):
+        assert "14. Nov. 2026, 10:30 MEZ" in body
+        assert "49,90 €" in body
+        assert "(1,2 MB)" in body
+        assert "awaiting" not in body
+        assert "answer" not in body
+    assert 'lang="de" dir="ltr"' in html
+
+
+@pytest.mark.parametrize(
+    ("person", "customer", "store", "language"),
+    [
+        (CUSTOMER, "fr-CA", "de", "fr"),
+        (CUSTOMER, "", "de", "de"),  # of whom nothing is known
+        (CUSTOMER, "it-IT", "de", "en"),  # whose language we do not speak
+        (CUSTOMER, "zh-TW", "", "en"),
+        (CUSTOMER, "nonsense", "", "en"),
+        (MERCHANT, "fr-CA", "de", "de"),
+        (MERCHANT, "fr-CA", "", "en"),
+        (SUPPORT, "fr-CA", "de", "en"),
+    ],
+)
+def test_whose_language_a_mail_speaks(person: Participant, customer: str, store: str, language: str) -> None:
+    what = scene(QUESTION, customer=replace(MIA, locale=customer), store=replace(STORE, locale=store))
+    html = bodies(compose(Template.CASE_REOPENED, person, what))[1]
+    assert f'<html lang="{language}"' in html
+
+
+@pytest.mark.parametrize(
+    ("person", "customer", "store", "shown"),
+    [
+        (CUSTOMER, "Asia/Tokyo", "Europe/Rome", "18:30 UTC+09:00"),
+        (CUSTOMER, "", "Europe/Rome", "10:30 CET"),
+        (CUSTOMER, "Nowhere/Atlantis", "", "09:30 UTC"),
+        (MERCHANT, "Asia/Tokyo", "Europe/Rome", "10:30 CET"),
+        (SUPPORT, "Asia/Tokyo", "Europe/Rome", "09:30 UTC"),
+    ],
+)
+def test_in_whose_zone_a_mail_tells_the_time(person: Participant, customer: str, store: str, shown: str) -> None:
+    what = scene(QUESTION, customer=replace(MIA, time_zone=customer), store=replace(STORE, time_zone=store))
+    for body in bodies(compose(Template.CASE_REOPENED, person, what)):
+        assert f"14 Nov 2026, {shown}" in body
+
+
+def test_names_that_we_give_are_in_the_language_of_the_reader() -> None:
+    nameless = replace(MIA, first_name="", last_name="", locale="de")
+    store = replace(STORE, locale="es")
+    sender, reader = headers(
+        compose(Template.MESSAGE_TO_MERCHANT, MERCHANT, scene(QUESTION, customer=nameless, store=store))
+    )
+    assert "Customer" not in sender + reader
+    assert "1042" in sender
+    assert "1042" in reader
+    assert " via Cases" not in headers(compose(Template.CASE_CLOSED, CUSTOMER, scene(customer=GERMAN)))[0]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("template", CASE_MAILS)
+def test_hostile_values_stay_where_they_belong_in_every_language(template: Template, language: str) -> None:
+    hostile = "%(name)s %s <script>alert(1)</script>\r\nBcc: all@example.org {{ 7 * 7 }}"
+    what = scene(
+        message(Role.CUSTOMER, hostile, via=hostile, files=(Attachment("catt_1", hostile, hostile, 1, "00"),)),
+        message(Role.SYSTEM, hostile),
+        case=replace(CASE, subject=hostile),
+        store=replace(STORE, name=hostile, locale=language),
+        customer=replace(MIA, first_name=hostile, locale=language),
+        order=replace(ORDER, amount=100, number=hostile, currency=hostile, status=hostile),
+    )
+    kept = (KeptBack(hostile, Sentence("files of this type are not taken: %(type)s", type=hostile)),)
+    for to in (CUSTOMER, MERCHANT, SUPPORT):
+        for why in (None, *NotPosted) if template.answers_mail else (None,):
+            notice = Notice(template, replace(to, name=hostile), kept, why=why, because=hostile, cause=hostile)
+            stay_in_place(COMPOSER.compose(notice, replace(what, link=hostile), NOW))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_below_the_marker_is_cut_in_every_language(language: str) -> None:
+    what = scene(ANSWER, earlier=(QUESTION,), customer=replace(MIA, locale=language))
+    text, html = bodies(compose(Template.MESSAGE_TO_CUSTOMER, CUSTOMER, what))
+    below = text[text.index(MARKER) :].replace("\r\n", "\n")
+    assert split_reply(f"Thank you!\n\n{below}", None).new == "Thank you!"
+    wrapped = "\n".join(fill(line, 60) for line in below.splitlines())
+    assert split_reply(f"Thank you!\n\n{wrapped}", None).new == "Thank you!"
+    assert MARKER in html
+
+
+def test_a_file_that_was_kept_back_says_why_in_the_language_of_its_sender() -> None:
+    too_large = Sentence("too large: %(size)s MiB, at most %(limit)s MiB", size=7.2, limit=5)
+    assert too_large == "too large: 7.2 MiB, at most 5 MiB"
+    notice = Notice(Template.NOT_EVERYTHING_POSTED, CUSTOMER, (KeptBack("a.mov", too_large),))
+    text = bodies(COMPOSER.compose(notice, scene(customer=GERMAN), NOW))[0]
+    assert "7,2 MiB" in text
+    assert "too large" not in text
+    assert "too large: 7.2 MiB, at most 5 MiB" in bodies(COMPOSER.compose(notice, scene(), NOW))[0]
+
+
+def test_words_that_we_have_in_english_only_are_left_out_elsewhere() -> None:
+    notice = Notice(Template.NOT_POSTED, CUSTOMER, why=NotPosted.NOT_TAKEN, because="Only on Tuesdays")
+    assert "Only on Tuesdays" in bodies(COMPOSER.compose(notice, scene(), NOW))[0]
+    assert "Tuesdays" not in bodies(COMPOSER.compose(notice, scene(customer=GERMAN), NOW))[0]
+
+
+def test_the_words_of_a_mail_system_are_told_as_they_are_beside_our_own() -> None:
+    notice = Notice(Template.NOT_DELIVERED, MERCHANT, because="550 5.2.2 Mailbox full", cause="full")
+    store = replace(STORE, locale="de")
+    for what, plain in ((scene(ANSWER), "The customer's mailbox is full."), (scene(ANSWER, store=store), "Postfach")):
+        text = bodies(COMPOSER.compose(notice, what, NOW))[0]
+        assert plain in text
+        assert "- 550 5.2.2 Mailbox full\r\n" in text
+        assert ANSWER.body in text
+
+
+def test_letters_speak_their_readers_language() -> None:
+    mail = letter(Template.CONFIRM_ADDRESS, locale="ar-EG", time_zone="Africa/Cairo")
+    assert '<html lang="ar" dir="rtl"' in bodies(mail)[1]
+    held = letter(
+        Template.MAIL_HELD, locale="de-DE", facts={"held": (replace(HELD, why="it is too complex to be read"),)}
+    )
+    text = bodies(held)[0]
+    assert "14. Nov. 2026, 10:30 MEZ" in text
+    assert "too complex" not in text
+    for template in (Template.NO_CASE, Template.ALARM, Template.CANARY):
+        assert '<html lang="en"' in bodies(letter(template))[1]
+
+
+def test_arabic_is_mirrored() -> None:
+    what = scene(ANSWER, earlier=(QUESTION,), customer=replace(MIA, locale="ar"))
+    html = bodies(compose(Template.MESSAGE_TO_CUSTOMER, CUSTOMER, what))[1]
+    assert '<html lang="ar" dir="rtl"' in html
+    assert 'align="left"' not in html
+    assert "border-right:3px" in html
+    assert 'dir="auto"' in html  # what people wrote goes its own way
+
+
+def test_a_store_has_its_colour_and_its_name() -> None:
+    what = replace(scene(ANSWER, store=replace(STORE, colour="#ffe600")), link="https://cases.example.org/c/1")
+    html = bodies(compose(Template.MESSAGE_TO_CUSTOMER, CUSTOMER, what))[1]
+    assert 'bgcolor="#ffe600"' in html
+    assert 'style="color:#000000"' in html
+    assert "#ffe600" not in bodies(compose(Template.SUPPORT_JOINED, CUSTOMER, what))[1]
+
+
+@pytest.mark.parametrize(
+    ("template", "to", "new", "official"),
+    [
+        (Template.MESSAGE_TO_CUSTOMER, CUSTOMER, ANSWER, False),
+        (Template.MESSAGE_TO_CUSTOMER, CUSTOMER, message(Role.SUPPORT, "Hello"), True),
+        (Template.MESSAGE_TO_MERCHANT, MERCHANT, QUESTION, False),
+        (Template.MESSAGE_TO_MERCHANT, SUPPORT, QUESTION, True),
+        (Template.SUPPORT_CALLED, SUPPORT, QUESTION, True),
+        (Template.SUPPORT_JOINED, CUSTOMER, message(Role.SYSTEM, "Case is now open"), True),
+    ],
+)
+def test_support_looks_like_nobody_else(template: Template, to: Participant, new: Message, official: bool) -> None:
+    for body in bodies(COMPOSER_WITH_LOGO.compose(Notice(template, to), scene(new, store=PICTURED), NOW)):
+        assert ("Support of Cases" in body) is official
+        assert ("cid:" in body) is ("<html" in body and not official)
+
+
+PICTURED = replace(STORE, logo=Logo("image/png", 320, 96, PNG).digest)
+COMPOSER_WITH_LOGO = Composer(CONFIG, KEYRING, Renderer(), logo=lambda digest: Logo("image/png", 320, 96, PNG))
+
+
+def test_a_logo_goes_with_the_mail_and_nothing_is_loaded() -> None:
+    mail = COMPOSER_WITH_LOGO.compose(Notice(Template.CASE_CLOSED, CUSTOMER), scene(store=PICTURED), NOW)
+    parsed = read(mail)
+    plain, related = parsed.iter_parts()
+    assert (plain.get_content_type(), related.get_content_type()) == ("text/plain", "multipart/related")
+    page, picture = related.iter_parts()
+    content_id = picture["Content-ID"].strip("<>")
+    assert (picture.get_content(), picture.get_content_type()) == (PNG, "image/png")
+    assert picture.get_content_disposition() == "inline"
+    (shown,) = re.findall("<img [^>]*>", page.get_content())
+    for attribute in (f'src="cid:{content_id}"', 'alt="Pixel Shop"', 'width="160"', 'height="48"'):
+        assert attribute in shown
+    assert content_id.endswith(f"@{DOMAIN}")
+    gone = Composer(CONFIG, KEYRING, Renderer()).compose(
+        Notice(Template.CASE_CLOSED, CUSTOMER), scene(store=PICTURED), NOW
+    )
+    assert "cid:" not in bodies(gone)[1]

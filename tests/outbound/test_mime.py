@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.outbound.mime import assemble, clean, mailbox, message_ids, quoted_printable, unstructured
+from gateway.outbound.mime import Image, assemble, clean, mailbox, message_ids, quoted_printable, unstructured
 
 #: Texts with a lot of what is special somewhere: blanks at line ends, soft line breaks, mbox and SMTP line starts.
 ODD = [
@@ -144,3 +144,23 @@ def test_ids_fold_between_ids_only() -> None:
     field = message_ids("References", ids)
     assert max(map(len, field.split("\r\n"))) <= 78
     assert read(field)["References"].split() == [f"<{one}>" for one in ids]
+
+
+@given(st.binary(max_size=400), TEXTS)
+def test_a_picture_comes_back_with_the_html_that_shows_it(data: bytes, html: str) -> None:
+    image = Image.of("logo@cases.example.org", "image/png", data)
+    raw = assemble(["Subject: x"], "text", html, "b0", image)
+    assert max(map(len, raw.split(b"\r\n"))) <= 78
+    mail = email.message_from_bytes(raw, policy=default)
+    text, related = mail.iter_parts()
+    assert [part.get_content_type() for part in mail.walk()] == [
+        "multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png",
+    ]  # fmt: skip
+    assert text.get_content() == "text"
+    page, picture = related.iter_parts()
+    shown, bytes_ = page.get_payload(decode=True), picture.get_payload(decode=True)
+    assert isinstance(shown, bytes)
+    assert shown.decode() == as_sent(html)
+    assert bytes_ == data
+    assert picture["Content-ID"] == "<logo@cases.example.org>"
+    assert not mail.defects
