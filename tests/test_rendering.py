@@ -1,9 +1,11 @@
 """Templates render every mail, escape what others wrote, and say what is wrong with them."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,16 +14,20 @@ from jinja2 import ChoiceLoader, DictLoader, PackageLoader, UndefinedError
 
 from gateway.cases.notices import Template
 from gateway.errors import Invalid
+from gateway.locales import Catalogues, Message
 from gateway.rendering import (
+    Look,
     Paragraph,
     Renderer,
     ShownFile,
     ShownMessage,
+    ink_on,
     letter_sample,
     paragraphs,
     prose,
     sample,
     samples,
+    with_inlined_css,
 )
 
 RENDERER = Renderer()
@@ -405,3 +411,127 @@ def test_prose_has_links_and_line_breaks_and_no_other_tags(text: str) -> None:
 )
 def test_prose_takes_hostile_texts_of_any_length(make: Callable[[int], str]) -> None:
     assert len(prose(make(100_000))) >= 100_000
+
+
+# -- The look
+
+
+def test_a_style_sheet_is_written_into_its_elements_and_dark_mode_stays() -> None:
+    html = with_inlined_css(
+        "<html><head><style>.a{color:red}.b{margin:0}@media (prefers-color-scheme:dark){.a{color:blue!important}}"
+        "</style></head><body>{# a note #}<table>{% if x %}<tr class='a b'><td>{{ y|e }}</td></tr>{% else %}"
+        "<tr><td bgcolor='{{ z }}' style='background:{{ z }}'>&middot;</td></tr>{% endif %}</table></body></html>"
+    )
+    assert '<tr class="a" style="color:red;margin:0">' in html
+    assert "@media (prefers-color-scheme:dark){" in html
+    assert "color:blue!important" in html
+    assert ".b{" not in html
+    assert "{% if x %}<tr" in html.replace("\n", "")
+    assert '<td bgcolor="{{ z }}" style="background:{{ z }}">' in html
+    assert "{# a note #}" in html
+    assert "{{ y|e }}" in html
+
+
+@pytest.mark.parametrize(
+    ("colour", "ink"),
+    [
+        ("#000000", "#ffffff"), ("#ffffff", "#000000"), ("#0b57d0", "#ffffff"), ("#ffe600", "#000000"),
+        ("#ff0000", "#000000"), ("#767676", "#000000"), ("#707070", "#ffffff"), ("#1d2433", "#ffffff"),
+    ],
+)  # fmt: skip
+def test_words_on_a_colour_can_be_read(colour: str, ink: str) -> None:
+    assert ink_on(colour) == ink
+    assert Look("Pixel Shop", colour).ink == ink
+
+
+@pytest.mark.parametrize("template", Template)
+def test_every_element_can_be_laid_out_by_outlook(template: Template) -> None:
+    for _, context in samples(template):
+        html = RENDERER.mail(template, context).html
+        assert "flex" not in html
+        assert "grid" not in html
+        assert html.count("<table") == html.count("</table>")
+        # Word knows neither max-width nor colours of backgrounds without their attribute.
+        assert '<!--[if mso]><table role="presentation" width="600">' in html
+        assert html.count('bgcolor="') >= bool(context["link"])
+
+
+@pytest.mark.parametrize("template", Template)
+def test_what_mail_programs_show_beside_the_subject(template: Template) -> None:
+    for _, context in samples(template):
+        shown = re.search(r'<div style="display:none[^"]*">([^<]*)</div>', RENDERER.mail(template, context).html)
+        assert shown is not None
+        assert shown[1].strip()
+        assert not shown[1].startswith("Hello")
+
+
+def test_a_file_that_can_be_got_is_a_link() -> None:
+    file = ShownFile("label.pdf", "48 kB", "https://cases.example.org/files/1?a&b")
+    message = ShownMessage("Pixel Shop", "Here.", "now", files=(file,))
+    for place in ("new", "earlier"):
+        mail = RENDERER.mail(Template.MESSAGE_TO_CUSTOMER, sample("CUSTOMER") | {place: [message]})
+        assert "- label.pdf (48 kB) https://cases.example.org/files/1?a&b\n" in mail.text
+        assert 'href="https://cases.example.org/files/1?a&amp;b"' in mail.html
+
+
+# -- Languages
+
+
+def test_no_word_of_ours_is_left_in_a_mail_of_another_language(tmp_path: Path) -> None:
+    """In a language whose every word is made of one Cyrillic letter, all that can be read in Latin ones was told us."""
+    (tmp_path / "ru.po").write_bytes(babble(RENDERER.messages()))
+    renderer = Renderer(catalogues=Catalogues(tmp_path))
+    assert renderer.language("ru") == "ru"
+    english_only = {"no_case", "alarm", "canary", "support_called"}  # nobody reads them in another language
+    for template in Template:
+        for reader, context in samples(template):
+            if template in english_only or reader == "OPERATOR":
+                continue
+            told = set(latin_words(str(context))) | {"html", "ru"}
+            mail = renderer.mail(template, context | {"language": "ru"})
+            page = Reader(mail.html).text.partition("}")[2].rpartition("}")[2]
+            for text in (mail.subject, mail.text, page):
+                assert set(latin_words(text)) <= told, (template, reader)
+
+
+def latin_words(text: str) -> list[str]:
+    return re.findall("[a-z]{2,}", text.lower())
+
+
+def babble(messages: list[Message]) -> bytes:
+    def said(text: str) -> str:
+        words = re.sub(r"%\(\w+\)s|[A-Za-z]", lambda found: found[0] if found[0][0] == "%" else "ж", text)
+        return json.dumps(words, ensure_ascii=False)
+
+    entries = ['msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=2; plural=(n != 1);\\n"']
+    for one in messages:
+        entry = f"msgid {json.dumps(one.text, ensure_ascii=False)}\n"
+        if one.plural:
+            entry += f"msgid_plural {json.dumps(one.plural)}\nmsgstr[0] {said(one.text)}\nmsgstr[1] {said(one.plural)}"
+        else:
+            entry += f"msgstr {said(one.text)}"
+        entries.append(entry)
+    return "\n\n".join(entries).encode()
+
+
+@pytest.mark.parametrize("language", Catalogues().languages)
+@pytest.mark.parametrize("template", Template)
+def test_every_mail_can_be_rendered_in_every_language(template: Template, language: str) -> None:
+    for _, context in samples(template):
+        mail = RENDERER.mail(template, context | {"language": language})
+        page = Reader(mail.html)
+        assert ("lang", language) in page.attributes
+        assert ("dir", "rtl" if language == "ar" else "ltr") in page.attributes
+        assert "%(" not in mail.subject + mail.text + mail.html
+        assert mail.subject
+
+
+@pytest.mark.parametrize("language", Catalogues().languages)
+@pytest.mark.parametrize("template", CONVERSATION)
+def test_what_others_wrote_stays_text_in_every_language(template: Template, language: str) -> None:
+    context = sample("CUSTOMER") | {"language": language}
+    names = dict.fromkeys(("customer", "store", "support", "author", "reader_name", "brand", "case_subject"), HOSTILE)
+    mail = RENDERER.mail(template, context | names | {"look": Look(HOSTILE)})
+    page = Reader(mail.html)
+    assert page.tags == Reader(RENDERER.mail(template, context).html).tags
+    assert HOSTILE in page.text
