@@ -231,10 +231,8 @@ class _Claiming:
             return None  # whoever sends them comes again
         if self._put_off >= PUT_OFF_AT_ONCE:
             return self._now
-        moments = [
-            self.paces.free_at(way.scope, way.per_minute, TOGETHER)
-            for way in self._ways.all()
-            if way.free and way.per_minute and not self._rooms[way.name]
-        ]
-        next_due = outbox.next_due(self._now)
-        return min([*moments, *([next_due] if next_due is not None else [])], default=None)
+        moments = [outbox.next_due(self._now)]
+        at_their_rate = [way for way in self._ways.all() if way.free and way.per_minute and not self._rooms[way.name]]
+        if at_their_rate and outbox.is_any_due(self._now):
+            moments += [self.paces.free_at(way.scope, way.per_minute, TOGETHER) for way in at_their_rate]
+        return min((moment for moment in moments if moment is not None), default=None)

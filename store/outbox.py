@@ -179,6 +179,11 @@ def put_off(outbox_id: int, now: datetime, until: datetime, why: str) -> None:
     )
 
 
+def is_any_due(now: datetime) -> bool:
+    """Whether a mail is due now."""
+    return sql(f"SELECT 1 FROM outbox WHERE {ACTIVE} AND due_at <= ? LIMIT 1", (to_ms(now),)).fetchone() is not None
+
+
 def next_due(now: datetime) -> datetime | None:
     """When the next mail will be due that is not due yet."""
     row = sql(f"SELECT min(due_at) FROM outbox WHERE {ACTIVE} AND due_at > ?", (to_ms(now),)).fetchone()
