@@ -83,7 +83,7 @@ class Canaries:
 
 def _why(canary: Canary) -> str:
     """What is known about one that is missing."""
-    if canary.report:
+    if canary.state == "sent" and canary.report:
         return f"it was reported as {canary.report}: {canary.report_text}"
     if canary.state == "sent":
         return "the relay took it, and it did not come in; look at the MX of mail.reply_domain and the server behind it"
