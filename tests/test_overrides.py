@@ -421,6 +421,7 @@ def test_some_mails_always_have_our_words(own: Overrides, template: Template) ->
           "(for the customer, without messages)"]),
         (Sources(html="<p></p>"), ["html: no word comes out, whatever the values"]),
         (Sources(text="x", html="<img src='https://example.org/x'>"), []),
+        (Sources(text="{% if language == 'de' %}Hallo{% endif %}"), []),
         (Sources("{% if closed_by == 'NOBODY' %}x{% endif %}"), ["subject: no word comes out, whatever the values"]),
         (Sources(subject="{% if closed_by == 'SYSTEM' %}x{% endif %}"), []),
         (Sources(html="{% for m in messages %}" + "{{ m.body }}" * 4 + "{% endfor %}"),

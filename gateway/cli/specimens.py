@@ -167,7 +167,7 @@ def _notice(template: Template, person: Participant, scene: Scene) -> Notice:
     if template is Template.NOT_POSTED:
         return replace(notice, why=NotPosted.NOTHING_NEW)
     if template is Template.NOT_DELIVERED:
-        return replace(notice, because="550 5.1.1 There is no such mailbox")
+        return replace(notice, because="550 5.1.1 There is no such mailbox", cause="address")
     if template is Template.SUPPORT_CALLED:
         return replace(notice, because="the order is disputed")
     return notice

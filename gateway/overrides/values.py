@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final, cast
 
 from gateway.cases.notices import Template
+from gateway.locales import Catalogues
 from gateway.rendering import ShownMessage, sample
 
 
@@ -55,7 +56,7 @@ _MESSAGE: Final = Record(
 VALUES: Final[Mapping[str, Value]] = {
     "reader": Value(Plain.TEXT, "who reads the mail: `CUSTOMER` or `MERCHANT`"),
     "reader_name": Value(Plain.TEXT, "the reader's name, empty when we have none"),
-    "language": Value(Plain.TEXT, "the language of our own words in this mail, such as `en` or `pt-BR`"),
+    "language": Value(Plain.TEXT, "the language of our own words in this mail, such as `en` or `de`"),
     "store": Value(Plain.TEXT, "the name of the store"),
     "customer": Value(Plain.TEXT, "the name of the customer, or words such as `customer of order 1042`"),
     "customer_first_name": Value(Plain.TEXT, "the first name of the customer, empty when we have none"),
@@ -95,7 +96,6 @@ READERS: Final[Mapping[Template, tuple[str, ...]]] = {
 _HOSTILE = "\"'><script>alert(1)</script>{{ 7*7 }}{% include 'x' %}\r\nBcc: eve@example.org\u202e&amp;<b style=x>"
 _CLOSERS = ("CUSTOMER", "MERCHANT", "SUPPORT", "SYSTEM")
 _FULL_BODY = "How do I send it back? " * 173  # just below what a message may have
-_LANGUAGES = ("en", "ar")
 
 
 def values(context: Mapping[str, object]) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def tries(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"for the {reader.lower()}, without messages", ordinary | {"messages": [], "author": ""}
         yield f"for a {reader.lower()} with odd names", ordinary | _hostile(ordinary)
         yield f"for the {reader.lower()}, with long messages", ordinary | {"messages": [_full(_FULL_BODY)] * 5}
-        for language in _LANGUAGES:
+        for language in Catalogues().languages:
             yield f"for the {reader.lower()}, in {language}", ordinary | {"language": language}
         if template is Template.CASE_CLOSED:
             for closer in _CLOSERS:

@@ -249,6 +249,8 @@ def test_a_real_case_is_shown_with_addresses_that_do_not_work(installation: Inst
 def test_a_preview_in_a_language_of_the_reader(shop: Installation) -> None:
     american = shop.casegate("template", "preview", TEMPLATE, "--language", "en-US", "--store", STORE)
     assert "Nov 14, 2026" in american.out
+    german = shop.casegate("template", "preview", "case_closed", "--language", "de", "--format", "html")
+    assert '<html lang="de"' in german.out
     assert "14 Nov 2026" in shop.casegate("template", "preview", TEMPLATE).out
 
 
