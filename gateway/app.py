@@ -16,6 +16,7 @@ from gateway.alerts import Alerts
 from gateway.canary import Canaries
 from gateway.config import Config
 from gateway.courier import Courier
+from gateway.deliveries import Deliveries
 from gateway.desk import Desk
 from gateway.dns import Resolver
 from gateway.errors import Invalid, Problem
@@ -79,6 +80,7 @@ class Parts:
     alerts: Alerts
     canaries: Canaries
     watch: Watch
+    deliveries: Deliveries
     dispatcher: Dispatcher
     jobs: Jobs
     bell: Bell
@@ -185,12 +187,14 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     )
     courier = Courier(composer, now)
     answers = Answers(courier, now)
+    deliveries = Deliveries(database, desk, redactor, now=now, wake=lambda: jobs.wake_deliveries())
     processor = Processor(
         desk,
         database,
         files,
         understander,
         answers,
+        deliveries,
         worker=worker,
         now=now,
         stopping=stopping.is_set,
@@ -204,6 +208,9 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         wake=lambda: jobs.wake_outbox(),
         stopping=stopping.is_set,
         new_loop=uvloop.new_event_loop,
+        refused=deliveries.refused,
+        told=deliveries.wake,
+        brake=deliveries.brake,
     )
     releases = Releases(
         desk,
@@ -233,14 +240,15 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         """Beside waking, every minute."""
         tidy(database, files, now(), keep_raw=keep_raw)
         watch.look()
+        deliveries.settle()
         if canaries.send() + reviews.tell() + alerts.tell():
             jobs.wake_outbox()
 
-    jobs = declare(queue, bell, processor, dispatcher, sweep)
+    jobs = declare(queue, bell, processor, dispatcher, deliveries, sweep)
     return Parts(
         config, database, files, secrets, admission, intake, overrides, composer, desk, reader, authenticator,
         processor, releases, Explainer(understander, desk, answers, now), reviews, alerts, canaries, watch,
-        dispatcher, jobs, bell, queue, stopping, sweep, now,
+        deliveries, dispatcher, jobs, bell, queue, stopping, sweep, now,
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ from gateway.courier import queue
 from gateway.errors import Invalid, NotFound, Problem
 from gateway.opening import Opened, as_participant, opening, refuse_own_addresses
 from gateway.outbound.compose import Composer, Scene
-from store import cases, idempotency, parties
+from store import cases, idempotency, parties, reports
 from store.cases import CaseFile, VersionConflict
 from store.database import Database
 from store.files import Files
@@ -106,9 +106,11 @@ class Desk:
         return cases.search(actor.store_id, query)
 
     def messages(self, case_id: str, actor: Actor, *, page: int, limit: int) -> Page[Message]:
-        """A page of a conversation, oldest first (CONTRACT §5.3). Raises NotFound."""
+        """A page of a conversation, oldest first (CONTRACT §5.3), with what became of its mails. Raises NotFound."""
         self.case(case_id, actor)
-        return cases.messages(case_id, page=page, limit=limit)
+        found = cases.messages(case_id, page=page, limit=limit)
+        known = reports.deliveries([message.id for message in found.items])
+        return replace(found, items=tuple(replace(m, deliveries=known.get(m.id, ())) for m in found.items))
 
     # Opening
 

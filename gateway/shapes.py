@@ -11,7 +11,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from gateway.cases.model import CaseView, Customer, Message, Order, Page, Priority, Role, Status
+from gateway.cases.model import CaseView, Customer, DeliveryState, Message, Order, Page, Priority, Role, Status
 from gateway.errors import Problem
 
 T = TypeVar("T")
@@ -109,8 +109,27 @@ class AttachmentShape(Shape):
     size_bytes: int
 
 
+class RecipientShape(Shape):
+    """What became of the mail to one recipient: since when, and why in the words of the mail system that says so."""
+
+    role: Role
+    state: DeliveryState
+    at: Timestamp
+    reason: str = Field("", examples=["550 5.1.1 No such user"])
+
+
+class DeliveryShape(Shape):
+    """What became of the mails that told of a message. state: of its recipients' the worst."""
+
+    state: DeliveryState
+    recipients: list[RecipientShape]
+
+
 class MessageShape(Shape):
-    """One entry of a conversation. `via` and `unverified` are there only when it is not certain who wrote."""
+    """One entry of a conversation. `via` and `unverified` are there only when it is not certain who wrote.
+
+    `delivery` is there when somebody was mailed about it; of a text in several messages, at the first.
+    """
 
     id: str = Field(examples=["cmsg_01jt9x3f6n5m2k8q4w7z0b1c"])
     sender_type: Role
@@ -123,6 +142,9 @@ class MessageShape(Shape):
         False,
         exclude_if=lambda unverified: not unverified,
         description="Nothing proves that the mail was sent by the author, whose address it bears.",
+    )
+    delivery: DeliveryShape | None = Field(
+        None, exclude_if=lambda delivery: delivery is None, description="What became of the mails that told of it."
     )
 
 
@@ -190,7 +212,15 @@ def message(entry: Message) -> MessageShape:
         ],
         via=entry.via,
         unverified=entry.unverified,
+        delivery=_delivery(entry),
     )
+
+
+def _delivery(entry: Message) -> DeliveryShape | None:
+    if entry.delivery is None:
+        return None
+    recipients = [RecipientShape(role=d.role, state=d.state, at=d.at, reason=d.reason) for d in entry.deliveries]
+    return DeliveryShape(state=entry.delivery, recipients=recipients)
 
 
 def listing(page: Page[V], shape: Callable[[V], T]) -> Listing[T]:

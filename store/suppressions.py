@@ -31,7 +31,7 @@ REMEMBERED = LASTS[0]  # a report that another one confirms
 
 _DETAIL = 500  # characters
 _LONGEST = 254  # RFC 5321 §4.5.3.1
-_FOR_OURSELVES = (Template.SIGN_IN, Template.ALARM, Template.CANARY)  # asked for, or about this gateway's own mail
+FOR_OURSELVES = (Template.SIGN_IN, Template.ALARM, Template.CANARY)  # asked for, or about this gateway's own mail
 
 log = structlog.get_logger("suppression")
 
@@ -64,7 +64,7 @@ _HOLDS = "times > 0 AND (until IS NULL OR until > ?)"
 def bars(address: str, template: str, now: datetime) -> str:
     """Why a mail must not be sent there, "" when it may be."""
     found = get(address)
-    if found is None or not found.holds(now) or template in _FOR_OURSELVES:
+    if found is None or not found.holds(now) or template in FOR_OURSELVES:
         return ""
     if found.reason == COMPLAINT and Template(template).necessary:
         return ""

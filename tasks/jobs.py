@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from huey import Huey, crontab
 
+from gateway.deliveries import Deliveries
 from gateway.inbound.process import Processor
 from gateway.outbound.dispatch import Dispatcher
 from tasks.queue import Alone, Bell
@@ -44,8 +45,10 @@ class Jobs:
     bell: Bell
     inbox: Alone
     outbox: Alone
+    deliveries: Alone
     process_inbox: Callable[[], object]
     dispatch_outbox: Callable[[], object]
+    settle_deliveries: Callable[[], object]
     turns: Turns
 
     def wake_inbox(self) -> None:
@@ -58,18 +61,25 @@ class Jobs:
         if not self.inbox.nudge() and not self.outbox.nudge():
             self.bell.ring(self.dispatch_outbox)
 
+    def wake_deliveries(self) -> None:
+        """Somebody is to hear of a mail that did not arrive. Never blocks, never fails."""
+        if not self.deliveries.nudge():
+            self.bell.ring(self.settle_deliveries)
+
 
 def declare(
     queue: Huey,
     bell: Bell,
     processor: Processor,
     dispatcher: Dispatcher,
+    deliveries: Deliveries,
     sweep: Callable[[], object],
 ) -> Jobs:
     """Register the jobs on the queue. sweep: what is to be done every minute beside waking."""
     turns = Turns(processor, dispatcher)
     inbox = Alone(turns.work)
     outbox = Alone(dispatcher.drain)
+    settling = Alone(deliveries.settle)
 
     @queue.task(name="process_inbox")
     def process_inbox() -> None:
@@ -78,6 +88,10 @@ def declare(
     @queue.task(name="dispatch_outbox")
     def dispatch_outbox() -> None:
         outbox()
+
+    @queue.task(name="settle_deliveries")
+    def settle_deliveries() -> None:
+        settling()
 
     # DESIGN §4: whatever a lost wake left behind is found here.
     @queue.periodic_task(crontab(minute="*"), name="sweep_inbox")
@@ -92,4 +106,4 @@ def declare(
     def sweep_rest() -> None:
         sweep()
 
-    return Jobs(bell, inbox, outbox, process_inbox, dispatch_outbox, turns)
+    return Jobs(bell, inbox, outbox, settling, process_inbox, dispatch_outbox, settle_deliveries, turns)

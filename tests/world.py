@@ -222,7 +222,7 @@ class World:
 
     def work(self) -> None:
         """Process and send all that is due."""
-        while process(self.parts) + self.parts.dispatcher.drain():
+        while process(self.parts) + self.parts.dispatcher.drain() + self.parts.deliveries.settle():
             pass
 
     def work_until(self, condition: Callable[[], object]) -> None:

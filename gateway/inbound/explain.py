@@ -17,6 +17,7 @@ from gateway.inbound.answer import Answers, keeping_back, refusing
 from gateway.inbound.keep import recipients_from_json
 from gateway.inbound.process import mail_key
 from gateway.inbound.recognise import Decision
+from gateway.inbound.reports import Heard
 from gateway.inbound.understand import Posting, Understander, Understanding
 from gateway.mail.parse import ParsedMail
 from store import idempotency
@@ -60,6 +61,7 @@ class Explainer:
             "authenticate": _authentication(found),
             "cut": _cut(found),
             "files": _files(found),
+            "reports": [_heard(one) for one in found.heard],
             "cases": [self._decided(kept, found, decision, raw) for decision in found.decisions],
             "answer": self._answer(kept, found, None, "") if found.for_a_stranger else None,
         }
@@ -129,6 +131,18 @@ def _parsed(mail: ParsedMail) -> Document:
         "reports": [part.content_type for part in mail.reports],
         "defects": list(mail.defects),
         "tooComplex": mail.too_complex,
+    }
+
+
+def _heard(heard: Heard) -> Document:
+    about = heard.mail
+    return {
+        "mail": about.id if about else None,
+        "recipient": about.recipient if about else None,
+        "report": heard.report or None,
+        "text": heard.text,
+        "addressIsDead": heard.dead,
+        "because": heard.because,
     }
 
 

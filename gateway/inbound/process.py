@@ -4,7 +4,7 @@
     ----------------  ----------------------------------------  ---------------------------------------------------
     a participant     MAIL <his address> RCPT <reply+token>     posted; held when it may not be his
     a robot of his    MAIL <> RCPT <reply+token>                automatic: the case does not move
-    his mail server   MAIL <> RCPT <bounce+token>               bounce
+    his mail server   MAIL <> RCPT <bounce+token>               bounce, or complaint: noted at the mail that it is about
     somebody          MAIL <any> RCPT <cases@…>                 posted when it answers our mail and is proven; else held
     anybody           MAIL <any> RCPT <postmaster@…>            postmaster: kept for the operator
     we ourselves      MAIL <bounce+token> RCPT <canary+token>   automatic: noted that mail works
@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.cases.model import Draft, Key, Participant, Posted
+from gateway.deliveries import Deliveries
 from gateway.desk import Desk
 from gateway.errors import Later, Refused, StillAsking
 from gateway.heavy import Killed
@@ -54,6 +55,7 @@ class Processor:
         files: Files,
         understander: Understander,
         answers: Answers,
+        deliveries: Deliveries,
         *,
         worker: str,
         now: Callable[[], datetime],
@@ -65,6 +67,7 @@ class Processor:
         self._files = files
         self._understander = understander
         self._answers = answers
+        self._deliveries = deliveries
         self._worker = worker
         self._now = now
         self._stopping = stopping
@@ -147,7 +150,10 @@ class Processor:
         if following:
             _tell(results)
             return following[0]
-        return self._finish(kept, results, rest)
+        following_one = self._finish(kept, results, rest)
+        if found.heard:
+            self._deliveries.wake()
+        return following_one
 
     def _post(
         self,
@@ -194,8 +200,11 @@ class Processor:
                 alarms.raise_(f"loop:{decision.case_id}", text, self._now())
             if found.canary is not None:
                 canaries.note_seen(found.canary, self._now())
+            for heard in found.heard:
+                self._deliveries.reported(heard)
             if found.passed:
                 senders.note_pass(found.sender, self._now())
+                self._deliveries.proved_alive(found.sender)
 
         return job
 

@@ -16,6 +16,7 @@ from gateway.inbound.authenticate import Authenticator
 from gateway.inbound.keep import recipients_from_json
 from gateway.inbound.read import Reader
 from gateway.inbound.recognise import Claim, Decision, Recogniser, addressed
+from gateway.inbound.reports import Heard, hear
 from gateway.mail import classify
 from gateway.mail.authentication.verdict import Authentication, only_sender
 from gateway.mail.classify import Kind
@@ -81,6 +82,7 @@ class Understanding:
     decisions: one for each case, or one without a case; those that say POSTED have their place in postings.
     for_a_stranger: its sender may get the text for people who wrote without a reply address.
     canary: the handle of our mail to ourselves, when it is one that came back.
+    heard: what it reports about mails of ours.
     """
 
     mail: ParsedMail
@@ -91,6 +93,7 @@ class Understanding:
     postings: tuple[Posting, ...] = ()
     for_a_stranger: bool = False
     canary: bytes | None = None
+    heard: tuple[Heard, ...] = ()
 
     @property
     def sender(self) -> str:
@@ -144,6 +147,9 @@ class Understander:
             # Before anything else is made of it: it is from us, and would be a loop.
             returned = Decision(Outcome.AUTOMATIC, "the canary came back")
             found = Understanding(mail, verdict, (returned,), canary=canary)
+        elif heard := hear(mail, verdict, recipients, kept.kept_at):
+            outcome = _AUTOMATIC[verdict.kind]
+            found = Understanding(mail, verdict, (Decision(outcome, _because(verdict, heard)),), heard=heard)
         elif known is not None:
             found = Understanding(mail, verdict, (known,))
         else:
@@ -255,6 +261,11 @@ def _canary(verdict: classify.Verdict, recipients: tuple[Recipient, ...]) -> byt
     if verdict.kind is not Kind.LOOP:
         return None
     return next((recipient.handle for recipient in recipients if recipient.mailbox is Mailbox.CANARY), None)
+
+
+def _because(verdict: classify.Verdict, heard: Iterable[Heard]) -> str:
+    """Why a mail is a report, and what follows from that."""
+    return f"{verdict.because.rstrip('.')}; {'; '.join(one.because for one in heard)}"
 
 
 def _without_case(verdict: classify.Verdict, recipients: tuple[Recipient, ...]) -> Decision | None:
