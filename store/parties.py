@@ -83,6 +83,15 @@ def mute(member_id: str, notice: str) -> None:
     sql("UPDATE member SET muted = ? WHERE id = ?", (muted, member_id))
 
 
+def unmute(member_id: str, notice: str) -> None:
+    """Have a person be mailed a notice again, inside a write. Raises NotFound."""
+    row = sql("SELECT muted FROM member WHERE id = ?", (member_id,)).fetchone()
+    if row is None:
+        raise NotFound("There is no such member")
+    muted = " ".join(sorted(set(row[0].split()) - {notice}))
+    sql("UPDATE member SET muted = ? WHERE id = ?", (muted, member_id))
+
+
 def add_member(store_id: str, email: str, name: str, now: datetime) -> Member:
     """Add a person, or take one back who was removed. Raises NotFound for an unknown store."""
     get_store(store_id)

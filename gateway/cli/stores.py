@@ -9,17 +9,20 @@ import typer
 from gateway.cli import values
 from gateway.cli.installation import ConfigFile, opened, settings, utc_now
 from gateway.cli.output import columns, moment
-from gateway.errors import Conflict, Invalid, Problem
+from gateway.errors import Conflict, Invalid, NotFound, Problem
 
 commands = typer.Typer()
 store = typer.Typer(help="Stores: add, set, list.", no_args_is_help=True)
-member = typer.Typer(help="People who are mailed about a store's cases: add, remove, list.", no_args_is_help=True)
+member = typer.Typer(
+    help="People who are mailed about a store's cases: add, remove, list, mute, unmute.", no_args_is_help=True
+)
 token = typer.Typer(help="API tokens of a store's programs: create, list, revoke.", no_args_is_help=True)
 commands.add_typer(store, name="store")
 commands.add_typer(member, name="member")
 commands.add_typer(token, name="token")
 
 StoreId = Annotated[str, typer.Argument(metavar="STORE", help="Id of the store (shp_…).")]
+_NOTICES = "case_opened_merchant, message_to_merchant or case_reopened."
 
 
 # Stores
@@ -55,7 +58,8 @@ def set_store(
     """Change settings of a store.
 
     name=NEW, strict=yes|no. How its mails look: colour=#rrggbb, logo=FILE (PNG or JPEG, at most 48 KiB). How its people
-    read and write, and customers of whom nothing is known: locale=pt-BR, time_zone=Europe/Lisbon.
+    read and write, and customers of whom nothing is known: locale=pt-BR, time_zone=Europe/Lisbon. From whom its
+    customers get mail, once a key signs for that domain (casegate dkim create): from_address=help@shop.example.org.
     """
     from store import logos, parties
 
@@ -85,6 +89,7 @@ _SETTINGS: dict[str, Callable[[str, str], Any]] = {
     "time_zone": values.time_zone,
     "colour": values.colour,
     "logo": values.picture,
+    "from_address": values.from_address,
 }
 
 
@@ -153,6 +158,52 @@ def remove_member(
         database.write(lambda: parties.remove_member(store_id, known))
 
 
+@member.command("mute")
+def mute_notices(
+    store_id: StoreId,
+    address: Annotated[str, typer.Argument(help="The address of the person.")],
+    notices: Annotated[list[str], typer.Argument(metavar="NOTICE…", help=_NOTICES)],
+    config: ConfigFile = None,
+) -> None:
+    """Have a person not be mailed these notices any more, as his own mail program can ask for (RFC 8058)."""
+    from store import parties
+
+    _change_notices(parties.mute, store_id, address, notices, config)
+
+
+@member.command("unmute")
+def unmute_notices(
+    store_id: StoreId,
+    address: Annotated[str, typer.Argument(help="The address of the person.")],
+    notices: Annotated[list[str], typer.Argument(metavar="NOTICE…", help=_NOTICES)],
+    config: ConfigFile = None,
+) -> None:
+    """Have a person be mailed these notices again."""
+    from store import parties
+
+    _change_notices(parties.unmute, store_id, address, notices, config)
+
+
+def _change_notices(
+    change: Callable[[str, str], None], store_id: str, address: str, notices: list[str], config: ConfigFile
+) -> None:
+    from gateway.cases.notices import Template
+    from store import parties
+
+    known = [template for template in Template if template.can_be_muted]
+    chosen = [values.one_of(known, notice, "NOTICE") for notice in notices]
+
+    def job() -> None:
+        person = next((m for m in parties.members(store_id) if m.email.lower() == address.lower()), None)
+        if person is None:
+            raise NotFound(f"{address} is no member of {store_id}")
+        for notice in chosen:
+            change(person.id, notice)
+
+    with opened(settings(config)) as (database, _):
+        database.write(job)
+
+
 def _known_address(store_id: str, address: str) -> str:
     """An address as the store has it: nobody is two people because of a capital letter."""
     from store import parties
@@ -167,7 +218,8 @@ def list_members(store_id: StoreId, config: ConfigFile = None) -> None:
 
     with opened(settings(config)):
         parties.get_store(store_id)
-        columns("ID", "ADDRESS", "NAME", rows=[(m.id, m.email, m.name) for m in parties.members(store_id)])
+        rows = [(m.id, m.email, m.name, " ".join(sorted(m.muted))) for m in parties.members(store_id)]
+    columns("ID", "ADDRESS", "NAME", "MUTED", rows=rows)
 
 
 # Tokens

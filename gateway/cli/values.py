@@ -44,6 +44,13 @@ def person_address(text: str, config: "Config") -> str:
     return address
 
 
+def from_address(text: str, field: str) -> str:
+    """The address in From, or "" for the gateway's own. Raises Invalid."""
+    from gateway.web.hooks import Email
+
+    return _checked(Email, text, Problem(field, "must be an address such as help@shop.example.org")) if text else ""
+
+
 def domain(text: str, field: str) -> str:
     """A domain name, or a part of one, in lower case. Raises Invalid."""
     from gateway.config import Domain

@@ -61,7 +61,7 @@ def test_every_wrong_setting_is_told(store: Installation) -> None:
     done = store.casegate("store", "set", STORE, "nmae=x", "name", "name=", "name=two\nlines", "strict=perhaps")
     assert done.status == 65
     assert done.err.splitlines() == [
-        "nmae: there is no such setting; known here: name, strict, locale, time_zone, colour, logo",
+        "nmae: there is no such setting; known here: name, strict, locale, time_zone, colour, logo, from_address",
         "name: write KEY=VALUE",
         "name: must be one line of 1 to 200 characters",
         "name: must be one line of 1 to 200 characters",
@@ -148,6 +148,44 @@ def test_a_person_comes_goes_and_comes_back(store: Installation) -> None:
     assert store.casegate("member", "remove", STORE, "Grace@Shop.example.org").status == 0
     assert "grace" not in store.casegate("member", "list", STORE).out
     assert store.casegate("member", "add", STORE, "grace@shop.example.org").out == first
+
+
+def test_a_person_is_not_mailed_what_he_does_not_want_until_he_wants_it_again(store: Installation) -> None:
+    grace = "grace@shop.example.org"
+    store.casegate("member", "add", STORE, grace)
+    store.casegate("member", "add", STORE, "ada@shop.example.org")
+    assert store.casegate("member", "mute", STORE, "Grace@shop.example.org", "case_reopened").status == 0
+    assert store.casegate("member", "mute", STORE, grace, "MESSAGE_TO_MERCHANT", "case_reopened").status == 0
+    listed = store.casegate("member", "list", STORE).lines
+    assert [line.split()[1:] for line in listed[1:]] == [
+        [grace, "case_reopened", "message_to_merchant"],
+        ["ada@shop.example.org"],
+    ]
+    assert store.casegate("member", "unmute", STORE, grace, "message_to_merchant").status == 0
+    with store.parts():
+        assert {m.email: m.muted for m in parties.members(STORE)}[grace] == {"case_reopened"}
+
+
+def test_only_notices_are_muted_and_only_of_members(store: Installation) -> None:
+    store.casegate("member", "add", STORE, "grace@shop.example.org")
+    for notice in ("message_to_customer", "sign_in", "not_delivered", "everything"):
+        done = store.casegate("member", "mute", STORE, "grace@shop.example.org", notice)
+        assert (done.status, done.out) == (65, "")
+        assert done.err == (
+            f"NOTICE: there is no {notice}; known here: case_opened_merchant, message_to_merchant, case_reopened"
+        )
+    for command in ("mute", "unmute"):
+        done = store.casegate("member", command, STORE, "nobody@shop.example.org", "case_reopened")
+        assert (done.status, done.err) == (66, f"nobody@shop.example.org is no member of {STORE}")
+
+
+def test_a_store_has_an_address_in_from(store: Installation) -> None:
+    assert store.casegate("store", "set", STORE, "from_address=help@shop.example.org").status == 0
+    assert looks(store).from_address == "help@shop.example.org"
+    done = store.casegate("store", "set", STORE, "from_address=Help <help@shop.example.org>")
+    assert done.err == "from_address: must be an address such as help@shop.example.org"
+    assert store.casegate("store", "set", STORE, "from_address=").status == 0
+    assert looks(store).from_address == ""
 
 
 def test_a_capital_letter_makes_no_second_person(store: Installation) -> None:
