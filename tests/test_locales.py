@@ -157,7 +157,7 @@ def test_a_language_that_is_not_whole_is_not_offered_and_check_says_so(tmp_path:
 
 
 def test_the_file_for_translators_is_up_to_date() -> None:
-    """Write it anew with `casegate language template > templates/locale/casegate.pot`."""
+    """Write it anew with `casegate language messages > templates/locale/casegate.pot`."""
     assert (ROOT / "templates/locale/casegate.pot").read_bytes() == as_template(MESSAGES)
 
 
