@@ -114,6 +114,7 @@ def test_mail_that_waits_too_long_is_a_warning(installation: Installation, mailb
             '[mail]\nreply_domain = "cases.example.org"\n[support]\naddress = "support@cases.example.org"',
             "FAILED",
         ),
+        ('[mail]\nreply_domain = "cases.localhost"\n[canary]\nevery_minutes = 10', "FAILED"),
     ],
 )
 def test_settings_that_do_not_go_together(

@@ -1,10 +1,12 @@
 """Our mail to ourselves: out through the relay, back through the front door; and what is told when it does not come."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway.cli.explain import explained
 from gateway.inbound.admit import Mailbox
 from gateway.signing import Purpose
 from store import alarms, canaries, counts, inbox, outbox
@@ -73,6 +75,8 @@ def test_a_canary_comes_back_and_is_noted(world: World) -> None:
     assert ready(world)[0] == 200
     assert alarms.raised() == ()
     assert len(world.sink.mails) == 4, "it causes no mail"
+    kept = inbox.get(1)
+    assert "the canary came back" in json.dumps(explained(world.parts, kept, inbox.bytes_of(kept, world.parts.files)))
 
 
 def test_its_address_is_signed_and_short_enough(world: World) -> None:
