@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import alarms, check, deliver, dkim, explain, inbox, languages, outbox, serve, stores, sweep, templates, upkeep
+from gateway.cli import (
+    alarms,
+    check,
+    deliver,
+    dkim,
+    explain,
+    inbox,
+    languages,
+    outbox,
+    serve,
+    stores,
+    sweep,
+    templates,
+    upkeep,
+)
 
 app = typer.Typer(
     name="casegate",
@@ -32,5 +46,19 @@ def casegate(
     """What stands before the name of a command."""
 
 
-for subject in (serve, upkeep, check, stores, inbox, outbox, deliver, explain, sweep, alarms, templates, languages, dkim):
+for subject in (
+    serve,
+    upkeep,
+    check,
+    stores,
+    inbox,
+    outbox,
+    deliver,
+    explain,
+    sweep,
+    alarms,
+    templates,
+    languages,
+    dkim,
+):
     app.add_typer(subject.commands)
