@@ -78,7 +78,7 @@ class ScriptedRelay:
         try:
             said = await self._answers("CONNECT", writer)
             while said != HANG_UP and (line := await reader.readline()):
-                self.heard.append(line.decode().rstrip("\r\n"))
+                self.heard.append(line.decode("utf-8", "replace").rstrip("\r\n"))
                 verb = "RESPONSE" if said.startswith("334") else self.verbs()[-1]
                 said = await self._answers(verb, writer)
                 if verb == "DATA" and said.rpartition("\n")[2].startswith("354"):

@@ -96,7 +96,7 @@ class _Wire(SMTPProtocol):
         while (end := self._buffer.find(b"\n", start)) < 0 and len(self._buffer) <= MAX_LINE:
             start = len(self._buffer)
             if self._is_flooded:
-                raise Garbled("a reply without end")
+                raise Garbled("more than anybody asked for")
             if self.transport is None:
                 raise SMTPServerDisconnected("the relay ended the connection")
             self._waiter = self._loop.create_future()
