@@ -11,6 +11,7 @@ from gateway.inbound.admit import Mailbox
 from gateway.signing import Purpose
 from store import alarms, canaries, counts, inbox, outbox
 from store.database import sql
+from tests import postmaster
 from tests.sink import Mail, Sink
 from tests.world import DOMAIN, STRANGER, Clock, World, send
 
@@ -140,6 +141,21 @@ def test_why_it_could_not_be_sent_is_told(world: World) -> None:
     assert status == 503
     assert "it could not be sent" in text
     assert "We do not know this address" in text
+
+
+def test_a_bounce_tells_why_and_stops_no_address(world: World) -> None:
+    minute(world)
+    for mail in sent(world):
+        world.send(postmaster.postfix(mail), "", mail.envelope_from)
+    minute(world, 10)
+    for mail in sent(world)[1:]:
+        world.send(postmaster.postfix(mail), "", mail.envelope_from)
+    minute(world, 10)
+    status, text = ready(world)
+    assert status == 503
+    assert "it was reported as bounced: " in text
+    assert "5.1.1" in text
+    assert sql("SELECT count(*) FROM suppression").fetchone() == (0,)
 
 
 def test_after_an_outage_one_canary_goes_out_instead_of_many(world: World) -> None:
