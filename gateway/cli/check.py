@@ -16,6 +16,8 @@ from gateway.errors import Invalid
 
 if TYPE_CHECKING:
     from gateway.config import Config
+    from gateway.mail.authentication.lookup import Lookup
+    from gateway.outbound.sign import SigningKey
 
 commands = typer.Typer()
 
@@ -226,32 +228,37 @@ def check_relays(config: "Config") -> Iterator[Finding]:
 def check_signatures(config: "Config") -> Iterator[Finding]:
     """The keys that sign our mail, and whether the DNS has their public halves."""
     from gateway.dns import Resolver
-    from gateway.mail.authentication.lookup import Trouble
     from gateway.outbound import sign
 
     signer = sign.load(config)
     domain = config.from_address.rpartition("@")[2]
-    if not signer.speaks_for(domain.lower()):
+    if not signer.speaks_for(domain):
         yield warning(
             f"mail from {domain} is not signed, and many receivers take it for spam: casegate dkim create {domain}"
         )
-    files = [config.mail.dkim_key_file, *(one.key_file for one in config.dkim)]
-    for file in filter(None, files):
-        if file.stat().st_mode & 0o077:
-            yield warning(f"{file} can be read by others: chmod 600 {file}")
+    for file in (config.mail.dkim_key_file, *(one.key_file for one in config.dkim)):
+        if file is not None and file.stat().st_mode & 0o077:
+            yield warning(f"{file} can be read by others, who could sign as you: chmod 600 {file}")
     resolver = Resolver(config.name_server, timeout=config.dns.timeout)
     for key in signer.keys:
-        try:
-            published = resolver.lookup(key.place, "TXT")
-        except Trouble as error:
-            yield warning(f"{key.place}: the DNS does not answer: {error}")
-            continue
-        if key.public in {tag.strip()[2:].strip() for text in published for tag in text.split(";") if "p=" in tag[:4]}:
-            yield ok(f"{key.place} has the key ({key.algorithm})")
-        elif published:
-            yield failed(f"{key.place} has another key, so signatures fail: casegate dkim list shows the record")
-        else:
-            yield failed(f"{key.place} has no key, so signatures fail: casegate dkim list shows the record")
+        yield _published(key, resolver.lookup)
+
+
+def _published(key: "SigningKey", lookup: "Lookup") -> Finding:
+    """What the DNS tells a receiver about a key: looked at with the eyes with which we check others."""
+    from gateway.mail.authentication.lookup import Trouble
+    from gateway.mail.authentication.signatures import Rejected, fetch_key
+
+    remedy = "receivers will not believe what it signs: casegate dkim list shows the record to publish"
+    try:
+        published = fetch_key({"d": key.domain, "s": key.selector}, lookup)
+    except Trouble as error:
+        return warning(f"{key.place} could not be looked up: {error}")
+    except Rejected as error:
+        return failed(f"{error.text} As it is, {remedy}")
+    if published != key.private.public_key():
+        return failed(f"Another key is published at {key.place}. As it is, {remedy}")
+    return ok(f"{key.place} is published ({key.algorithm})")
 
 
 def check_doors(config: "Config") -> Iterator[Finding]:

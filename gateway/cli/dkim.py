@@ -1,5 +1,6 @@
 """Keys that sign outgoing mail: made here, and shown with the DNS records that they need."""
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +23,7 @@ _STRING = 255  # octets of one string of a TXT record (RFC 1035 §3.3)
 
 @dkim.command("create")
 def create(
-    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain of From.")],
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain in From, after the @.")],
     selector: Annotated[str, typer.Option(help="The name of the key in the DNS; by default made from the month.")] = "",
     algorithm: Annotated[str, typer.Option(metavar="rsa|ed25519", help="rsa is what every receiver knows.")] = "rsa",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="By default below data_dir.")] = None,
@@ -33,25 +34,31 @@ def create(
 
     loaded = settings(config)
     domain = values.domain(domain, "DOMAIN")
-    values.one_of(("rsa", "ed25519"), algorithm, "--algorithm")
+    algorithm = values.one_of(("rsa", "ed25519"), algorithm, "--algorithm")
     default = f"cg{utc_now():%Y%m}" + ("e" if algorithm == "ed25519" else "")
     key = sign.make_key(domain, values.domain(selector or default, "--selector"), algorithm)
     file = out or loaded.gateway.data_dir / "dkim" / f"{domain}.{key.selector}.pem"
     _write(file, key.pem())
-    ours = domain == loaded.from_address.rpartition("@")[2].lower() and loaded.mail.dkim_key_file is None
-    lines = ["[mail]", f'dkim_selector = "{key.selector}"', f'dkim_key_file = "{file.absolute()}"']
+    ours = domain == loaded.from_address.rpartition("@")[2] and loaded.mail.dkim_key_file is None
+    selected, path = json.dumps(key.selector), json.dumps(str(file.absolute()))
+    lines = ["[mail]", f"dkim_selector = {selected}", f"dkim_key_file = {path}"]
     if not ours:
-        lines = ["[[dkim]]", f'domain = "{domain}"', f'selector = "{key.selector}"', f'key_file = "{file.absolute()}"']
-    typer.echo("\n".join([f"Wrote the private key to {file}; nobody else may read it.", "", "1. Add to the DNS:"]))
-    typer.echo("\n".join(["", zone_line(key), "", "2. When the record is there, add to the settings:", "", *lines]))
+        lines = ["[[dkim]]", f"domain = {json.dumps(domain)}", f"selector = {selected}", f"key_file = {path}"]
+    typer.echo(f"Wrote the private key to {file}; keep it as secret as a password.\n\n1. Add to the DNS:\n")
+    typer.echo(zone_line(key))
+    typer.echo("\n2. When it is there, add to the settings, and restart:\n\n" + "\n".join(lines))
+    typer.echo("\n3. casegate check tells whether receivers find the key.")
 
 
 @dkim.command("list")
 def show(config: ConfigFile = None) -> None:
-    """Show the keys of the settings, each with its DNS record."""
+    """Show the DNS record of each key in the settings, as a zone file has it."""
     from gateway.outbound import sign
 
-    for key in sign.load(settings(config)).keys:
+    keys = sign.load(settings(config)).keys
+    if not keys:
+        typer.echo("The settings name no key, so that nothing is signed: see casegate dkim create", err=True)
+    for key in keys:
         typer.echo(zone_line(key))
 
 
