@@ -17,7 +17,7 @@ from gateway.errors import Invalid
 if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.mail.authentication.lookup import Lookup
-    from gateway.outbound.sign import SigningKey
+    from gateway.outbound.sign import Signer, SigningKey
 
 commands = typer.Typer()
 
@@ -239,9 +239,28 @@ def check_signatures(config: "Config") -> Iterator[Finding]:
     for file in (config.mail.dkim_key_file, *(one.key_file for one in config.dkim)):
         if file is not None and file.stat().st_mode & 0o077:
             yield warning(f"{file} can be read by others, who could sign as you: chmod 600 {file}")
+    for store, address in _unsigned_stores(config, signer):
+        yield warning(f"no key signs for {address}, so that mail of {store} comes from {config.from_address} instead")
     resolver = Resolver(config.name_server, timeout=config.dns.timeout)
     for key in signer.keys:
         yield _published(key, resolver.lookup)
+
+
+def _unsigned_stores(config: "Config", signer: "Signer") -> list[tuple[str, str]]:
+    """Stores that had an address of their own in From as long as a key stood behind it, each with that address."""
+    from gateway.app import open_store
+    from store import parties
+
+    if not _path(config.database_url).exists():
+        return []
+    database, _ = open_store(config, migrate=False)
+    try:
+        own = [(one.id, one.from_address) for one in parties.stores() if one.from_address]
+    finally:
+        database.close()
+    return [
+        (store, at) for store, at in own if at != config.from_address and not signer.speaks_for(at.rpartition("@")[2])
+    ]
 
 
 def _published(key: "SigningKey", lookup: "Lookup") -> Finding:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from gateway.cli import values
 from gateway.cli.installation import ConfigFile, opened, settings, utc_now
 from gateway.cli.output import columns, moment
 from gateway.errors import Conflict, Invalid, NotFound, Problem
+
+if TYPE_CHECKING:
+    from gateway.config import Config
 
 commands = typer.Typer()
 store = typer.Typer(help="Stores: add, set, list.", no_args_is_help=True)
@@ -63,7 +66,8 @@ def set_store(
     """
     from store import logos, parties
 
-    changes = _changes(settings_)
+    loaded, changes = settings(config), _changes(settings_)
+    _require_signed(changes.get("from_address", ""), loaded)
     picture = changes.get("logo")
     if "logo" in changes:
         changes["logo"] = picture.digest if picture else ""
@@ -74,8 +78,23 @@ def set_store(
         parties.save_store(replace(parties.get_store(store_id), **changes))
         logos.forget_unused()
 
-    with opened(settings(config)) as (database, _):
+    with opened(loaded) as (database, _):
         database.write(job)
+
+
+def _require_signed(address: str, config: "Config") -> None:
+    """Raises Invalid unless mail from an address of a store passes DMARC, and does not pass for ours (rule 24)."""
+    from gateway.outbound import sign
+
+    domain = address.rpartition("@")[2]
+    if address in ("", config.from_address):
+        return
+    if domain == config.mail.reply_domain:
+        text = f"{domain} is this gateway's own domain, where only {config.from_address} stands in From"
+        raise Invalid((Problem("from_address", text),))
+    if not sign.load(config).speaks_for(domain):
+        text = f"no key signs for {domain}, so that receivers would take the mail for forged (DMARC); make one"
+        raise Invalid((Problem("from_address", f"{text} first: casegate dkim create {domain}"),))
 
 
 def _yes_or_no(text: str, field: str) -> bool:

@@ -45,10 +45,12 @@ def person_address(text: str, config: "Config") -> str:
 
 
 def from_address(text: str, field: str) -> str:
-    """The address in From, or "" for the gateway's own. Raises Invalid."""
+    """The address in From with its domain in lower case, or "" for the gateway's own. Raises Invalid."""
     from gateway.web.hooks import Email
 
-    return _checked(Email, text, Problem(field, "must be an address such as help@shop.example.org")) if text else ""
+    problem = Problem(field, "must be an address such as help@shop.example.org")
+    local, at, domain = _checked(Email, text, problem).rpartition("@") if text else ("", "", "")
+    return f"{local}{at}{domain.lower()}"
 
 
 def domain(text: str, field: str) -> str:

@@ -180,12 +180,25 @@ def test_only_notices_are_muted_and_only_of_members(store: Installation) -> None
 
 
 def test_a_store_has_an_address_in_from(store: Installation) -> None:
-    assert store.casegate("store", "set", STORE, "from_address=help@shop.example.org").status == 0
-    assert looks(store).from_address == "help@shop.example.org"
+    done = store.casegate("store", "set", STORE, "from_address=help@shop.example.org")
+    assert done.status == 65
+    assert "no key signs for shop.example.org" in done.err
+    assert "casegate dkim create shop.example.org" in done.err
+    settings = store.file.read_text()
+    created = store.casegate("dkim", "create", "shop.example.org", "--algorithm", "ed25519").out
+    store.file.write_text(settings + created[created.index("[[dkim]]") : created.index("\n3.")])
+    assert store.casegate("store", "set", STORE, "from_address=Help@Shop.example.org").status == 0
+    assert looks(store).from_address == "Help@shop.example.org"
+    assert "no key signs for Help" not in store.casegate("check").out
+    store.file.write_text(settings)
+    assert f"no key signs for Help@shop.example.org, so that mail of {STORE}" in store.casegate("check").out
     done = store.casegate("store", "set", STORE, "from_address=Help <help@shop.example.org>")
     assert done.err == "from_address: must be an address such as help@shop.example.org"
-    assert store.casegate("store", "set", STORE, "from_address=").status == 0
-    assert looks(store).from_address == ""
+    done = store.casegate("store", "set", STORE, "from_address=shop@cases.example.org")
+    assert "only cases@cases.example.org stands in From" in done.err
+    for same in ("cases@Cases.example.org", ""):
+        assert store.casegate("store", "set", STORE, f"from_address={same}").status == 0
+        assert looks(store).from_address == same.lower()
 
 
 def test_a_capital_letter_makes_no_second_person(store: Installation) -> None:
