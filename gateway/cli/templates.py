@@ -251,15 +251,16 @@ class _Wanted:
 def _specimen(
     config: "Config", renderer: "Renderer", wanted: _Wanted, own_words: "OwnWordsOf | None" = None
 ) -> "OutgoingMail":
-    """A mail to look at, signed with keys that nobody has. own_words: None for the built-in ones."""
+    """A mail to look at; its reply address counts nowhere. own_words: None for the built-in ones."""
     from gateway.cli import specimens
+    from gateway.outbound import sign
     from gateway.outbound.compose import Composer
     from gateway.signing import Keyring
     from store import logos
 
     keyring, now = Keyring({0: os.urandom(32)}, 0), utc_now()
     words = own_words or (lambda store_id, template, context: None)
-    composer = Composer(config, keyring, renderer, own_words=words, logo=logos.find)
+    composer = Composer(config, keyring, renderer, own_words=words, logo=logos.find, signer=sign.load(config))
     if wanted.template in specimens.LETTERS and not wanted.case:
         return specimens.letter(wanted.template, composer, now)
     specimen = wanted.specimen()
