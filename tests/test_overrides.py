@@ -350,7 +350,8 @@ def test_a_loop_without_an_end_in_sight_is_killed_and_gives_way(own: Overrides, 
     assert own.words(SHOP, CLOSED, context) is None
     version = overrides.current(SHOP, CLOSED)
     assert version is not None
-    assert version.broken == "it took too much CPU time; make it shorter, with fewer loops"
+    # By the clock instead, when the machine has no processor to give.
+    assert re.fullmatch("it took too (much CPU time|long); make it shorter, with fewer loops", version.broken)
     assert [alarm.name for alarm in alarms.raised()] == [f"template:{SHOP}:{CLOSED}"]
 
 
