@@ -25,7 +25,7 @@ ACTIVE = "state NOT IN ('sent', 'failed', 'cancelled')"  # word for word the con
 LOST = "CASE WHEN state = 'claimed' THEN 1 ELSE 0 END"
 BOUND_UNTIL = (
     f"CASE WHEN state = 'claimed' AND unclear = 0 THEN due_at + {UNCLEAR_STAYS // timedelta(milliseconds=1)}"
-    " ELSE bound_until END"
+    " WHEN unclear > 0 THEN bound_until END"
 )
 
 
