@@ -22,7 +22,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from io import BytesIO
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
@@ -270,7 +270,7 @@ class Manners:
     def __init__(self, locale: Locale, zone: tzinfo, *, utc: bool) -> None:
         self._locale, self._zone, self._utc = locale, zone, utc
         self._anywhere = str(locale) == _EVERYWHERE
-        self._date = _date_parts(locale)
+        self._date, self._months, self._halves = _date_form(locale)
         self._offsets: dict[object, str] = {}
         self._symbols: dict[str, tuple[str, str]] = {}
         symbols = locale.number_symbols.get("latn") or locale.number_symbols
@@ -280,9 +280,11 @@ class Manners:
     def date(self, when: datetime) -> str:
         """A moment that nobody can misread: `14 Nov 2026, 09:30 UTC`. when: aware."""
         local = when if self._utc and when.tzinfo is UTC else when.astimezone(self._zone)
-        return (
-            f"{''.join([part if isinstance(part, str) else part(local) for part in self._date])} {self._offset(local)}"
-        )
+        month, hour = local.month, local.hour
+        return self._date.format(
+            local.day, month, self._months[month], local.year, hour, hour % 12 or 12, local.minute,
+            self._halves[hour >= 12], self._offset(local),
+        )  # fmt: skip
 
     def _offset(self, local: datetime) -> str:
         """The zone's short name at that time, such as `CET` or `GMT+8`."""
@@ -355,47 +357,29 @@ def _known(name: str) -> Locale:
     return Locale.parse(name)
 
 
-_Part = str | Callable[[datetime], str]
+#: What a field of a pattern (Unicode TR 35) is in the form of a date: see `Manners.date`.
+_FIELDS: Final = {
+    ("d", 1): "{0}", ("d", 2): "{0:02}", ("M", 1): "{1}", ("M", 2): "{1:02}", ("M", 3): "{2}", ("y", 1): "{3}",
+    ("H", 1): "{4}", ("H", 2): "{4:02}", ("h", 1): "{5}", ("m", 2): "{6:02}", ("a", 1): "{7}",
+    ("B", 1): "{7}",  # the part of the day; nobody misses finer ones than its halves
+}  # fmt: skip
 
 
-def _date_parts(locale: Locale) -> list[_Part]:
-    """The pieces of day, month with its name where the language writes it so, year and time; compiled."""
-    short = {**locale.months["format"]["abbreviated"]}
-    pattern = str(locale.datetime_formats["medium"])
-    date = str(locale.datetime_skeletons["yMMMd"].pattern)
-    time = str(locale.time_formats["short"].pattern)
-    parts: list[_Part] = []
-    for piece in re.split(r"(\{[01]\})", pattern):
-        if piece in ("{0}", "{1}"):
-            tokens = tokenize_pattern(time if piece == "{0}" else date)
-            parts += [_token(kind, value, locale, short) for kind, value in tokens]
-        elif piece:
-            parts.append(_INVISIBLE.sub("", piece))
-    return parts
-
-
-def _token(kind: str, value: Any, locale: Locale, months: Mapping[int, str]) -> _Part:
-    if kind == "chars":
-        return _SPACES.sub(" ", _INVISIBLE.sub("", value))
-    known = _FIELDS.get(value)
-    if known is not None:
-        return known
-    if value == ("M", 3):
-        return lambda when: months[when.month]
-    # ("a", 1), and ("B", 1), whose finer parts of the day nobody misses.
-    periods: Mapping[str, str] = locale.day_periods["format"]["abbreviated"]
-    before, after = (_SPACES.sub(" ", periods[half]) for half in ("am", "pm"))
-    return lambda when: before if when.hour < 12 else after
-
-
-_FIELDS: Final[dict[tuple[str, int], Callable[[datetime], str]]] = {
-    ("d", 1): lambda when: str(when.day),
-    ("d", 2): lambda when: f"{when.day:02}",
-    ("M", 1): lambda when: str(when.month),
-    ("M", 2): lambda when: f"{when.month:02}",
-    ("y", 1): lambda when: str(when.year),
-    ("H", 1): lambda when: str(when.hour),
-    ("H", 2): lambda when: f"{when.hour:02}",
-    ("h", 1): lambda when: str(when.hour % 12 or 12),
-    ("m", 2): lambda when: f"{when.minute:02}",
-}
+def _date_form(locale: Locale) -> tuple[str, Sequence[str], Sequence[str]]:
+    """The form of day, month by its name where the language writes it so, year, time and zone; with the names of months
+    (from 1) and of the halves of the day."""
+    pieces = {
+        "{1}": str(locale.datetime_skeletons["yMMMd"].pattern),
+        "{0}": str(locale.time_formats["short"].pattern),
+    }
+    form = ""
+    for piece in re.split(r"(\{[01]\})", str(locale.datetime_formats["medium"])):
+        tokens = tokenize_pattern(pieces[piece]) if piece in pieces else [("chars", piece)]
+        # A token is ("chars", text) or ("field", (letter, how often)).
+        form += "".join(value if isinstance(value, str) else _FIELDS[value] for _, value in tokens)
+    names, halves = locale.months["format"]["abbreviated"], locale.day_periods["format"]["abbreviated"]
+    return (
+        _SPACES.sub(" ", _INVISIBLE.sub("", f"{form} {{8}}")),
+        ["", *(_SPACES.sub(" ", names[month]) for month in range(1, 13))],
+        [_SPACES.sub(" ", halves[half]) for half in ("am", "pm")],
+    )
