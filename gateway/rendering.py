@@ -221,8 +221,9 @@ class Renderer:
         return str(self._spoken(language).label.__dict__[name])
 
     def page(self, name: str, context: Mapping[str, object]) -> str:
-        """One HTML page."""
-        return self._templates[f"pages/{name}.html"].render(context)
+        """One HTML page, in the `language` of its context if there is one."""
+        speech = self._spoken(str(context.get("language", SOURCE)))
+        return self._templates[f"pages/{name}.html"].render({**speech.words, **context})
 
     def check(self) -> list[Problem]:
         """Render every mail with sample data, for each reader that it has; what fails is a problem."""

@@ -22,7 +22,7 @@ from gateway.config import Config
 from gateway.errors import Invalid, Problem, StorageFull, StoreUnavailable
 from gateway.inbound.server import SmtpServer
 from gateway.rendering import Renderer
-from gateway.web import confirm, metrics
+from gateway.web import case_page, confirm, files, metrics, unsubscribe
 from gateway.web.providers.routes import make_router
 from gateway.web.server import make_app
 from store import credentials, inbox, outbox
@@ -203,7 +203,11 @@ async def _http(parts: Parts, role: Role, pages: "Pages | None") -> AsyncIterato
     http = parts.config.http
     app.include_router(metrics.make_router(counted, networks=http.metrics_from, proxies=http.proxy_from, now=parts.now))
     public_url = parts.config.gateway.public_url
-    app.include_router(confirm.pages(parts.database, parts.secrets.keyring, Renderer(), public_url=public_url))
+    keyring, renderer = parts.secrets.keyring, Renderer()
+    app.include_router(confirm.pages(parts.database, keyring, renderer, public_url=public_url))
+    app.include_router(unsubscribe.pages(parts.database, keyring, renderer, public_url=public_url))
+    app.include_router(case_page.pages(keyring, parts.composer, renderer))
+    app.include_router(files.routes(keyring, parts.files, renderer))
     if pages is not None:
         app.include_router(pages)
     host, port = _host_and_port(parts.config.http.listen)

@@ -32,6 +32,9 @@ class Purpose(StrEnum):
     LINK = "link"
     LOOP = "loop"
     CANARY = "canary"
+    CASE = "case"
+    FILE = "file"
+    UNSUBSCRIBE = "unsubscribe"
 
 
 class Forged(Exception):

@@ -321,13 +321,25 @@ def messages(case_id: str, *, page: int, limit: int) -> Page[Message]:
     return Page(_with_attachments(rows), page, limit, total)
 
 
-def last_messages(case_id: str, limit: int) -> tuple[Message, ...]:
-    """The end of a conversation as both sides may see it, oldest first."""
+def last_messages(case_id: str, limit: int, audiences: Sequence[Audience] = (Audience.ALL,)) -> tuple[Message, ...]:
+    """The end of a conversation as those may see it for whom these audiences are (all: both sides), oldest first."""
     rows = sql(
-        f"SELECT {_MESSAGE} FROM message WHERE case_id = ? AND audience = ? ORDER BY number DESC LIMIT ?",
-        (case_id, Audience.ALL, limit),
+        f"SELECT {_MESSAGE} FROM message WHERE case_id = ? AND audience IN ({', '.join('?' * len(audiences))})"
+        " ORDER BY number DESC LIMIT ?",
+        (case_id, *audiences, limit),
     ).fetchall()
     return _with_attachments(reversed(rows))
+
+
+def find_attachment(attachment_id: str, case_id: str, audiences: Sequence[Audience]) -> Attachment | None:
+    """A file of a case, None when there is no such file in what those may see for whom these audiences are."""
+    row = sql(
+        "SELECT a.id, a.filename, a.mime_type, a.size_bytes, a.sha256 FROM attachment a JOIN message m"
+        f" ON m.id = a.message_id WHERE a.id = ? AND m.case_id = ? AND m.audience IN"
+        f" ({', '.join('?' * len(audiences))})",
+        (attachment_id, case_id, *audiences),
+    ).fetchone()
+    return None if row is None else Attachment(*row)
 
 
 def last_post(case_id: str, looked_at: int = 20) -> tuple[Message, ...]:

@@ -64,10 +64,14 @@ class Files:
 
     def read(self, digest: str) -> bytes:
         """The bytes of an attachment. Raises FileNotFoundError when they are not kept."""
+        return self.place_of(digest).read_bytes()
+
+    def place_of(self, digest: str) -> Path:
+        """Where the bytes of an attachment stand. Raises FileNotFoundError when they are not kept."""
         name = stored_files.name_of(digest)
         if name is None:
             raise FileNotFoundError(f"no content is kept under {digest}")
-        return self._path(Room.CONTENT, name).read_bytes()
+        return self._path(Room.CONTENT, name)
 
     def free_space(self) -> int:
         """Bytes that are free on this disk."""

@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.outbound.handover",),
     ("gateway.outbound.relay",),
     ("gateway.overrides",),
-    ("gateway.outbound.sign", "gateway.dns"),
+    ("gateway.outbound.sign", "gateway.outbound.links", "gateway.outbound.threads", "gateway.dns"),
     ("gateway.outbound.compose",),
     ("gateway.courier",),
     ("gateway.opening",),

@@ -47,6 +47,11 @@ class Audience(StrEnum):
     STAFF = "staff"
     SUPPORT = "support"
 
+    @classmethod
+    def of(cls, role: Role) -> "tuple[Audience, ...]":
+        """What somebody in a role may see."""
+        return {Role.SUPPORT: tuple(cls), Role.MERCHANT: (cls.ALL, cls.STAFF)}.get(role, (cls.ALL,))
+
 
 class Door(StrEnum):
     """How an act reached us."""

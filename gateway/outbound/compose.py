@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from itertools import chain
 
-from gateway.cases.model import Audience, CaseView, Message, Participant, Role, Store
+from gateway.cases.model import Attachment, Audience, CaseView, Message, Participant, Role, Store
 from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template
 from gateway.config import Config
 from gateway.locales import Manners, manners, zone_for
 from gateway.mail.classify import LOOP_HEADER
 from gateway.mail.quotes import MARKER
-from gateway.outbound import mime
+from gateway.outbound import mime, threads
+from gateway.outbound.links import Links
 from gateway.outbound.sign import Signer
 from gateway.rendering import COLOUR, NO_CONVERSATION, Look, OwnWords, Rendered, Renderer, ShownFile, ShownMessage
 from gateway.sentences import Sentence
@@ -28,12 +28,9 @@ _NAME_CHARACTERS = 60
 _EXCERPT_CHARACTERS = 120
 _LOGO_WIDTH, _LOGO_HEIGHT = 240, 48  # pixels, as shown
 _LOGOS = 128  # kept ready, of 64 KiB each at most
-_REFERENCES_BYTES = 1_000  # relays refuse mail whose References grew without end
-
-#: What a received id must look like to be repeated in our headers; two of the longest fit into References.
-_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}")
 
 
+_FileLink = Callable[[Attachment], str]
 OwnWordsOf = Callable[[str, Template, Mapping[str, object]], OwnWords | None]
 
 
@@ -43,14 +40,12 @@ class Scene:
 
     new: the messages that are being posted by this change, in order (empty when only the status changes).
     earlier: the last messages before them that the customer may see, oldest first.
-    link: to a page that shows the case, "" when there is none.
     """
 
     store: Store
     view: CaseView
     new: tuple[Message, ...]
     earlier: tuple[Message, ...]
-    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +139,7 @@ class Composer:
         self._random_bytes = random_bytes
         self._own_words = own_words
         self._signer = signer or Signer()
+        self._links = Links(keyring, config.gateway.public_url)
         self._find_logo = logo
         self._logos: dict[str, _Picture] = {}
         self._domain = config.mail.reply_domain
@@ -155,37 +151,38 @@ class Composer:
         """Render and assemble one mail about a case. now: aware; becomes the Date."""
         person = notice.to
         names = self._names(scene, self._speech(person, scene))
-        context = self._context(notice, scene, names)
+        context = self._context(notice, scene, names, self._links)
         rendered = self._render(notice, scene, context)
         from_address = self._from_address(scene.store)
-        addresses = [
+        fields = [
             mime.mailbox("From", self._sender(person, scene, names), from_address),
             mime.mailbox("To", self._safe_name(person.name), person.address),
         ]
         if notice.answerable:
             token = self._keyring.token(Purpose.REPLY, person.handle, person.generation)
             reader = self._reader_of_answers(person, names)
-            addresses.append(mime.mailbox("Reply-To", reader, f"reply+{token}@{self._domain}"))
+            fields.append(mime.mailbox("Reply-To", reader, f"reply+{token}@{self._domain}"))
+        fields += threads.answering(threads.thread_ids(person))
+        fields += threads.outlook(scene.view.case, now)
+        fields.append(threads.list_of(scene.store, names.store, self._domain))
+        if person.member_id is not None and notice.template.can_be_muted:
+            fields += threads.unsubscribing(self._links.unsubscribe(person, notice.template))
         answers = notice.template.answers_mail or bool(person.reference_ids or person.last_sent_id)
-        subject = _subject(rendered.subject, answers=answers)
-        thread = thread_ids(person)
+        subject = threads.subject_of(rendered.subject, answers=answers)
+        image = self._image(context, scene)
         return self._finish(
-            notice.template, person.address, person, addresses, subject, thread, rendered, now, from_address,
-            self._image(context, scene),
-        )  # fmt: skip
+            notice.template, person.address, person, fields, subject, rendered, now, from_address, image
+        )
 
     def compose_test(self, notice: Notice, scene: Scene, recipient: str, now: datetime) -> OutgoingMail:
         """The same mail for somebody who tries its template: marked as a test, in no thread, with no reply address."""
         names = self._names(scene, self._speech(notice.to, scene))
         context = self._context(notice, scene, names) | {"marker": ""}
         rendered = self._render(notice, scene, context)
-        addresses = [
-            mime.mailbox("From", self._brand, self._config.from_address),
-            mime.mailbox("To", "", recipient),
-        ]
+        fields = [mime.mailbox("From", self._brand, self._config.from_address), mime.mailbox("To", "", recipient)]
         subject = f"[Test] {mime.clean(rendered.subject)}"
         image = self._image(context, scene)
-        return self._finish(notice.template, recipient, None, addresses, subject, [], rendered, now, image=image)
+        return self._finish(notice.template, recipient, None, fields, subject, rendered, now, image=image)
 
     def _render(self, notice: Notice, scene: Scene, context: Mapping[str, object]) -> Rendered:
         """HARDENING rule 10: whatever support writes or reads has our words, never a store's."""
@@ -197,48 +194,46 @@ class Composer:
     def compose_letter(self, letter: Letter, now: datetime) -> OutgoingMail:
         """Render and assemble one mail outside of a case. now: aware; becomes the Date."""
         rendered = self._renderer.mail(letter.template, self._letter_context(letter))
-        addresses = [
+        fields = [
             mime.mailbox("From", self._brand, self._config.from_address),
             mime.mailbox("To", self._safe_name(letter.name), letter.recipient),
+            *threads.answering(threads.only_id(letter.answers)),
         ]
-        thread = [letter.answers] if _MESSAGE_ID.fullmatch(letter.answers) else []
-        subject = mime.clean(rendered.subject)
-        return self._finish(letter.template, letter.recipient, None, addresses, subject, thread, rendered, now)
+        return self._finish(
+            letter.template, letter.recipient, None, fields, mime.clean(rendered.subject), rendered, now
+        )
 
     def _finish(
         self,
         template: Template,
         recipient: str,
         participant: Participant | None,
-        addresses: Sequence[str],
+        fields: Sequence[str],
         subject: str,
-        thread: Sequence[str],
         rendered: Rendered,
         now: datetime,
         from_address: str = "",
         image: mime.Image | None = None,
     ) -> OutgoingMail:
-        """The mail as bytes. addresses: fields; thread: ids for References, the last one is answered.
+        """The mail as bytes. fields: those that depend on its recipient.
 
         from_address: in From, "" for the gateway's own. image: that the HTML shows.
         """
         handle = self._random_bytes(HANDLE_BYTES)
         # The id of a letter is bound to the letter itself: an answer to it never threads into a case.
         message_id = self._keyring.message_id(handle, participant.handle if participant else handle, self._domain)
-        fields = [
+        head = [
             f"Date: {format_datetime(now.astimezone(UTC))}",
-            *addresses,
             mime.message_ids("Message-ID", [message_id]),
             mime.unstructured("Subject", subject),
+            *fields,
+            self._loop_field,
         ]
-        if thread:
-            fields += [mime.message_ids("In-Reply-To", thread[-1:]), mime.message_ids("References", thread)]
-        fields.append(self._loop_field)
         if template.automatic:
             # RFC 3834 §5: `auto-replied` only says what answers a mail, everything else is generated.
             how = "auto-replied" if template.answers_mail else "auto-generated"
-            fields += [f"Auto-Submitted: {how}", "X-Auto-Response-Suppress: All"]
-        data = mime.assemble(fields, rendered.text, rendered.html, handle.hex(), image)
+            head += [f"Auto-Submitted: {how}", "X-Auto-Response-Suppress: All"]
+        data = mime.assemble(head, rendered.text, rendered.html, handle.hex(), image)
         domain = (from_address or self._config.from_address).rpartition("@")[2]
         return OutgoingMail(
             template=template,
@@ -251,8 +246,19 @@ class Composer:
             data=self._signer.sign(data, domain.lower(), now),
         )
 
-    def _context(self, notice: Notice, scene: Scene, names: _Names) -> dict[str, object]:
-        """What the templates of a mail about a case are told (`gateway.rendering.sample` shows it)."""
+    def for_page(self, person: Participant, scene: Scene) -> dict[str, object]:
+        """What the page of a case is told, for one participant: `scene.new` is all that he may see there."""
+        names = self._names(scene, self._speech(person, scene))
+        context = self._context(Notice(Template.CASE_REOPENED, person), scene, names)
+        link = _file_link(person, self._links)
+        return {**context, "messages": [_shown(message, names, link) for message in scene.new]}
+
+    def _context(self, notice: Notice, scene: Scene, names: _Names, links: Links | None = None) -> dict[str, object]:
+        """What the templates of a mail about a case are told (`gateway.rendering.sample` shows it).
+
+        links: for the participant alone; None when somebody else reads it.
+        """
+        person, file_link = notice.to, _file_link(notice.to, links)
         case, order, speech = scene.view.case, scene.view.order, names.speech
         author = _author(scene)
         visible = [m for m in (*scene.new, *scene.earlier) if m.sender_type is Role.SUPPORT]
@@ -274,10 +280,12 @@ class Composer:
             "order_amount": speech.manners.amount(order.amount, mime.clean(order.currency)),
             "order_status": mime.clean(order.status),
             "excerpt": " ".join(author.body[: 2 * _EXCERPT_CHARACTERS].split())[:_EXCERPT_CHARACTERS] if author else "",
-            "new": [_shown(m, names) for m in scene.new if m.audience is Audience.ALL],
-            "earlier": [_shown(m, names, _HISTORY_CHARACTERS) for m in scene.earlier if m.audience is Audience.ALL],
+            "new": [_shown(m, names, file_link) for m in scene.new if m.audience is Audience.ALL],
+            "earlier": [
+                _shown(m, names, file_link, _HISTORY_CHARACTERS) for m in scene.earlier if m.audience is Audience.ALL
+            ],
             "marker": MARKER if notice.answerable else "",
-            "link": "" if notice.why is NotPosted.LEFT else mime.clean(scene.link),
+            "link": links.case(person) if links and notice.why is not NotPosted.LEFT else "",
             "kept_back": [
                 KeptBack(mime.clean(one.name), mime.clean(speech.said(one.reason))) for one in notice.kept_back
             ],
@@ -387,32 +395,6 @@ class Composer:
         return names.speech.label("via") % {"name": name, "brand": self._brand}
 
 
-def thread_ids(person: Participant) -> list[str]:
-    """The ids for References, oldest first; the last one is answered: the person's own last mail, else the newest.
-
-    Always holds the first id of the thread; what does not fit into the limit is left out behind it (RFC 5322 §3.6.4).
-    """
-    first = next((one for one in person.reference_ids if _MESSAGE_ID.fullmatch(one)), "")
-    # Each id stands on a line of its own: angle brackets, CRLF and a blank.
-    room = _REFERENCES_BYTES - len("References: ") - (len(first) + 5) - 1
-    newest: list[str] = []
-    for one in chain([person.last_sent_id], reversed(person.reference_ids)):
-        if not _MESSAGE_ID.fullmatch(one) or one in newest:
-            continue
-        room -= len(one) + 5
-        if room < 0:
-            break
-        newest.append(one)
-    newest.reverse()
-    return newest if not first or first in newest else [first, *newest]
-
-
-def _subject(subject: str, *, answers: bool) -> str:
-    """The case's subject, with `Re: ` in front of it when the mail continues a thread: programs thread by that too."""
-    subject = mime.clean(subject)
-    return f"Re: {subject}" if answers and not subject.lower().startswith("re:") else subject
-
-
 def _is_supports(notice: Notice, scene: Scene) -> bool:
     """Whether support writes or reads the mail, or is what it tells of."""
     author = _author(scene)
@@ -428,8 +410,16 @@ def _author(scene: Scene) -> Message | None:
     return next((m for m in scene.new if m.sender_type is not Role.SYSTEM and m.audience is Audience.ALL), None)
 
 
-def _shown(message: Message, names: _Names, characters: int | None = None) -> ShownMessage:
-    """A message for the templates. characters: how much of the body is shown; None shows all."""
+def _file_link(person: Participant, links: Links | None) -> _FileLink:
+    """Where a person gets a file. links: None for nowhere."""
+    return (lambda file: "") if links is None else lambda file: links.file(person, file)
+
+
+def _shown(message: Message, names: _Names, link: _FileLink, characters: int | None = None) -> ShownMessage:
+    """A message for the templates. link: where its reader gets a file, "" for nowhere.
+
+    characters: how much of the body is shown; None shows all.
+    """
     body, trail, form = message.body, message.sender_type is Role.SYSTEM, names.speech.manners
     if trail:  # ours, or the words of a store that answer by themselves
         body = names.speech.said(body) or body
@@ -438,7 +428,7 @@ def _shown(message: Message, names: _Names, characters: int | None = None) -> Sh
         body=body[:characters],
         sent_at=form.date(message.created_at),
         via=mime.clean(message.via),
-        files=tuple(ShownFile(mime.clean(f.filename), form.size(f.size_bytes)) for f in message.attachments),
+        files=tuple(ShownFile(mime.clean(f.filename), form.size(f.size_bytes), link(f)) for f in message.attachments),
         trail=trail,
         shortened=characters is not None and len(body) > characters,
         unverified=message.unverified and not message.via,  # which says more

@@ -5,16 +5,13 @@ like a button. So GET and HEAD change nothing; only the form of the page does, w
 in the address is the secret: whatever is wrong with one, the answer is the same page.
 """
 
-import hashlib
 import hmac
-from base64 import b64encode
 from datetime import datetime
-from importlib.resources import files
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import structlog
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from gateway.cases.model import Role
@@ -25,21 +22,12 @@ from gateway.signing import Forged, Keyring, Purpose, UnknownKey
 from gateway.web.backend import Behind
 from gateway.web.bodies import read
 from gateway.web.failures import STATUS
+from gateway.web.pages import from_our_page, page
 from store import known_addresses
 from store.database import Database
 from store.known_addresses import Question
 
 FORM_BYTES = 4_096
-
-_STYLE = files("templates").joinpath("static", "confirm", "page.css").read_text("utf-8")
-_STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex, nofollow, noarchive",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-}
 
 _PRESS_IT = "An address is confirmed with the button of its page"
 _GONE = "There is no such question, or not any more"
@@ -50,17 +38,6 @@ log = structlog.get_logger("web")
 def pages(database: Database, keyring: Keyring, renderer: Renderer, *, public_url: str) -> APIRouter:
     """The routes under `/confirm`. They tell the time by the clock of the application that includes them."""
     router = APIRouter(prefix="/confirm", include_in_schema=False)
-    own_host = urlsplit(public_url).netloc
-
-    async def from_our_page(request: Request) -> None:
-        """Cross-site request forgery: browsers say where a form was sent from, in one header or the other.
-
-        Ours comes without an Origin, since the page sends no referrer; then the value in the form has to do.
-        """
-        site, origin = request.headers.get("sec-fetch-site", "same-origin"), request.headers.get("origin", "null")
-        ours = origin == "null" or urlsplit(origin).netloc in (own_host, request.headers.get("host"))
-        if site != "same-origin" or not ours:
-            raise Forbidden(_PRESS_IT)
 
     @router.api_route("/{token}", methods=["GET", "HEAD"])
     def show(behind: Behind, token: str) -> Response:
@@ -71,7 +48,7 @@ def pages(database: Database, keyring: Keyring, renderer: Renderer, *, public_ur
             return _page(renderer, "gone")
         return _page(renderer, "known" if question.confirmed_at else "asked", question, token)
 
-    @router.post("/{token}", dependencies=[Depends(from_our_page)])
+    @router.post("/{token}", dependencies=[Depends(from_our_page(public_url, _PRESS_IT))])
     async def confirm(request: Request, behind: Behind, token: str) -> Response:
         """The button was pressed."""
         form = dict(parse_qsl((await read(request, FORM_BYTES)).decode("utf-8", "replace")))
@@ -110,7 +87,7 @@ def _yes(token: str) -> str:
 
 
 def _page(renderer: Renderer, state: str, question: Question | None = None, token: str = "") -> Response:
-    context: dict[str, object] = {"state": state, "style": _STYLE, "yes": _yes(token)}
+    context: dict[str, object] = {"state": state, "yes": _yes(token), "language": "en"}
     if question is not None:
         context |= {
             "address": clean(question.address),
@@ -120,4 +97,4 @@ def _page(renderer: Renderer, state: str, question: Question | None = None, toke
             "merchant": question.role is Role.MERCHANT,
         }
     status = STATUS[NotFound] if question is None else 200
-    return HTMLResponse(renderer.page("confirm_address", context), status, _HEADERS)
+    return page(renderer, "confirm_address", context, status)

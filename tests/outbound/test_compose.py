@@ -1,10 +1,11 @@
 """Mails as their readers get them: the bytes are read with the standard library's parser."""
 
+import base64
 import email
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import parsedate_to_datetime
@@ -28,10 +29,11 @@ from gateway.cases.model import (
     Store,
 )
 from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template, Whose
-from gateway.config import Config, MailSection
+from gateway.config import Config, GatewaySection, MailSection
 from gateway.mail.classify import LOOP_HEADER
 from gateway.mail.quotes import MARKER, split_reply
 from gateway.outbound.compose import Composer, OutgoingMail, Scene, pretends
+from gateway.outbound.links import Links
 from gateway.rendering import OwnWords, Rendered, Renderer, letter_sample, sample
 from gateway.sentences import Sentence
 from gateway.signing import Keyring, Purpose
@@ -42,6 +44,7 @@ DOMAIN = "cases.example.org"
 CONFIG = Config(mail=MailSection(reply_domain=DOMAIN, operator_address="operator@example.org"))
 KEYRING = Keyring({3: b"k" * 32}, 3)
 COMPOSER = Composer(CONFIG, KEYRING, Renderer())
+LINKS = Links(KEYRING, CONFIG.gateway.public_url)
 
 STORE = Store("shp_1", "Pixel Shop", NOW)
 MIA = Customer("cus_1", "shp_1", "mia@example.org", "Mia", "Jensen")
@@ -264,7 +267,7 @@ def test_references_stay_short_and_hold_the_first_and_the_last_id(count: int, la
     own = [f"{number:0{length - 12}}@example.org" for number in range(count)]
     data = answer(replace(CUSTOMER, reference_ids=tuple(own), last_sent_id=last_sent)).data
     parsed = email.message_from_bytes(data, policy=default)
-    header = data[data.index(b"\r\nReferences: ") + 2 : data.index(b"\r\nX-Casegate-Loop: ")]
+    header = data[data.index(b"\r\nReferences: ") + 2 : data.index(b"\r\nThread-Topic: ")]
     found = ids(parsed["References"])
     thread = [*own, last_sent] if last_sent else own
     assert len(header) < 1_000
@@ -502,19 +505,69 @@ def test_the_law_says_in_its_own_words_why_a_mail_was_not_taken() -> None:
 
 
 @pytest.mark.parametrize("template", CASE_MAILS)
-def test_a_link_to_the_case_is_there_when_there_is_a_page(template: Template) -> None:
-    link = "https://cases.example.org/c/abc?d=1&e=2"
-    text, html = bodies(compose(template, CUSTOMER, replace(scene(ANSWER), link=link)))
+@pytest.mark.parametrize("person", [CUSTOMER, MERCHANT, SUPPORT])
+def test_a_link_to_the_case_is_there_for_its_reader_alone(template: Template, person: Participant) -> None:
+    link = LINKS.case(person)
+    text, html = bodies(compose(template, person, scene(ANSWER)))
     assert f"Open the case:\r\n{link}\r\n" in text
-    assert f'href="{link.replace("&", "&amp;")}"' in html
-    text, html = bodies(compose(template, CUSTOMER, scene(ANSWER)))
-    assert "Open the case" not in text + html
+    assert f'href="{link}"' in html
+    assert text.count("/case/") == html.count("/case/") == 1
+
+
+def test_files_are_listed_with_links_for_their_reader() -> None:
+    file = Attachment("catt_1", 'l"a<b>el & 100%.pdf', "application/pdf", 48_213, "00")
+    what = scene(
+        message(Role.MERCHANT, "Here it is", files=(file,)), earlier=(message(Role.CUSTOMER, "?", files=(file,)),)
+    )
+    for body in bodies(compose(Template.MESSAGE_TO_CUSTOMER, CUSTOMER, what)):
+        assert body.count(LINKS.file(CUSTOMER, file)) == 2
+    assert LINKS.file(CUSTOMER, file).endswith("/catt_1/l%22a%3Cb%3Eel%20%26%20100%25.pdf")
+    assert (
+        "/files/"
+        not in bodies(COMPOSER.compose_test(Notice(Template.MESSAGE_TO_CUSTOMER, CUSTOMER), what, "a@b.org", NOW))[0]
+    )
 
 
 def test_who_left_gets_no_link_and_who_has_an_old_address_does() -> None:
-    what = replace(scene(), link="https://cases.example.org/c/abc")
-    assert b"cases.example.org/c/abc" not in not_posted(NotPosted.LEFT, MERCHANT, what).data
-    assert b"https://cases.example.org/c/abc" in not_posted(NotPosted.REVOKED, MERCHANT, what).data
+    assert "/case/" not in bodies(not_posted(NotPosted.LEFT, MERCHANT, scene()))[0]
+    assert LINKS.case(MERCHANT) in bodies(not_posted(NotPosted.REVOKED, MERCHANT, scene()))[0]
+
+
+# -- How it stands in mail programs
+
+
+def test_outlook_threads_all_mails_of_a_case_by_their_index() -> None:
+    first = read(compose(Template.CASE_OPENED_CUSTOMER, CUSTOMER, scene(QUESTION)))
+    later = read(compose(Template.MESSAGE_TO_CUSTOMER, replace(CUSTOMER, reference_ids=("a@b",)), scene(ANSWER)))
+    other = read(compose(Template.CASE_OPENED_CUSTOMER, CUSTOMER, scene(QUESTION, case=replace(CASE, id="case_2"))))
+    indexes = [base64.b64decode(mail["Thread-Index"]) for mail in (first, later, other)]
+    assert [len(index) for index in indexes] == [27, 27, 27]
+    assert indexes[0][0] == 1
+    assert indexes[0][:22] == indexes[1][:22] != indexes[2][:22]
+    # The reserved 1 is at the same time the highest byte of every FILETIME of this century.
+    began = datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=int.from_bytes(indexes[0][:6] + b"\0\0") // 10)
+    assert timedelta() <= CASE.created_at - began < timedelta(milliseconds=7)
+    assert later["Thread-Topic"] == first["Subject"]
+    assert later["Subject"] == f"Re: {first['Subject']}"
+
+
+def test_the_mail_of_a_store_is_sorted_by_its_list_id() -> None:
+    for store_id in ("shp_Aa1", "s\r\nBcc: all@example.org", ""):
+        mail = read(compose(Template.CASE_CLOSED, CUSTOMER, scene(store=replace(STORE, id=store_id))))
+        assert re.fullmatch(r'"Pixel Shop" <[a-z0-9-]+\.cases\.example\.org>', mail["List-Id"])
+        assert mail["Bcc"] is None
+
+
+def test_members_switch_notices_off_by_one_click_over_https_alone() -> None:
+    member = replace(MERCHANT, member_id="mbr_1")
+    secure = CONFIG.model_copy(update={"gateway": GatewaySection(public_url="https://cases.example.org")})
+    composer = Composer(secure, KEYRING, Renderer())
+    for template in CASE_MAILS:
+        mail = read(composer.compose(Notice(template, member), scene(ANSWER), NOW))
+        assert (mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click") is template.can_be_muted
+        assert (mail["List-Unsubscribe"] or "").endswith(f"/{template}>") is template.can_be_muted
+        assert read(composer.compose(Notice(template, CUSTOMER), scene(ANSWER), NOW))["List-Unsubscribe"] is None
+        assert read(COMPOSER.compose(Notice(template, member), scene(ANSWER), NOW))["List-Unsubscribe"] is None
 
 
 # -- Letters
@@ -710,7 +763,7 @@ def test_hostile_values_stay_where_they_belong(template: Template, hostile: str)
             kept = (KeptBack(hostile, hostile),)
             for why in (None, *NotPosted):
                 notice = Notice(template, person, kept, why=why, because=hostile)
-                stay_in_place(COMPOSER.compose(notice, replace(what, link=hostile), NOW))
+                stay_in_place(COMPOSER.compose(notice, what, NOW))
 
 
 def stay_in_place(mail: OutgoingMail) -> None:
@@ -814,7 +867,7 @@ def test_hostile_values_stay_where_they_belong_in_every_language(template: Templ
     for to in (CUSTOMER, MERCHANT, SUPPORT):
         for why in (None, *NotPosted) if template.answers_mail else (None,):
             notice = Notice(template, replace(to, name=hostile), kept, why=why, because=hostile, cause=hostile)
-            stay_in_place(COMPOSER.compose(notice, replace(what, link=hostile), NOW))
+            stay_in_place(COMPOSER.compose(notice, what, NOW))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -877,7 +930,7 @@ def test_arabic_is_mirrored() -> None:
 
 
 def test_a_store_has_its_colour_and_its_name() -> None:
-    what = replace(scene(ANSWER, store=replace(STORE, colour="#ffe600")), link="https://cases.example.org/c/1")
+    what = scene(ANSWER, store=replace(STORE, colour="#ffe600"))
     html = bodies(compose(Template.MESSAGE_TO_CUSTOMER, CUSTOMER, what))[1]
     assert 'bgcolor="#ffe600"' in html
     assert 'style="color:#000000"' in html

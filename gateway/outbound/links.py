@@ -1,0 +1,42 @@
+"""Addresses of our pages that a mail bears: each holds a signed token of the one person whom the mail goes to.
+
+    /case/<token>                        the case, to read
+    /files/<token>/<attachment>/<name>   one file of it
+    /unsubscribe/<token>/<notice>        a page, or RFC 8058's one click, that switches a notice off
+
+A token of one kind is worth nothing for the others, and all of them end with the generation of the participant.
+"""
+
+from urllib.parse import quote
+
+from gateway.cases.model import Attachment, Participant
+from gateway.cases.notices import Template
+from gateway.signing import Keyring, Purpose
+
+_NAME_CHARACTERS = 100
+
+
+class Links:
+    """Makes the addresses. public_url: `https://cases.example.org`, perhaps with a port and a path."""
+
+    def __init__(self, keyring: Keyring, public_url: str) -> None:
+        self._keyring = keyring
+        self._base = public_url.rstrip("/")
+
+    def case(self, person: Participant) -> str:
+        """Where he reads his case."""
+        return f"{self._base}/case/{self._token(Purpose.CASE, person)}"
+
+    def file(self, person: Participant, attachment: Attachment) -> str:
+        """Where he gets a file of it. The name is for people: nobody looks at it."""
+        name = quote(attachment.filename[-_NAME_CHARACTERS:].encode("utf-8", "replace"), safe="")
+        return f"{self._base}/files/{self._token(Purpose.FILE, person)}/{attachment.id}/{name}"
+
+    def unsubscribe(self, person: Participant, notice: Template) -> str:
+        """Where he switches a notice off; "" where RFC 8058 §3.1 allows no address because it is not https."""
+        if not self._base.startswith("https://"):
+            return ""
+        return f"{self._base}/unsubscribe/{self._token(Purpose.UNSUBSCRIBE, person)}/{notice}"
+
+    def _token(self, purpose: Purpose, person: Participant) -> str:
+        return self._keyring.token(purpose, person.handle, person.generation)
