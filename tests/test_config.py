@@ -182,3 +182,48 @@ def test_the_operator_has_an_address_elsewhere(file: Path) -> None:
 def test_an_operator_who_cannot_be_mailed_is_refused(file: Path, address: str, problem: str) -> None:
     file.write_text(f'[mail]\nreply_domain = "cases.example.org"\noperator_address = "{address}"\n')
     assert problem in problems(file)["mail.operator_address"]
+
+
+def test_rates_of_domains_are_a_table_with_a_default(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text(
+        '[outbound]\ndomain_rate_per_minute = 300\ndomain_rates = { "Mail.Example.org" = 60, "a.test" = 0 }\n'
+    )
+    outbound = load(file).outbound
+    assert [outbound.domain_rate(domain) for domain in ("mail.example.org", "a.test", "b.test")] == [60, 0, 300]
+    monkeypatch.setenv("CASEGATE_OUTBOUND__DOMAIN_RATES", '{"b.test": 5}')
+    outbound = load(file).outbound
+    assert [outbound.domain_rate(domain) for domain in ("mail.example.org", "b.test", "c.test")] == [60, 5, 300]
+
+
+def test_a_rate_is_a_number_and_a_domain_a_domain(file: Path) -> None:
+    file.write_text(
+        '[outbound]\ndomain_rates = { "mail.example.org" = -1, "not a domain" = 5 }\n'
+        '[[relay]]\nurl = "smtp://relay.example.org"\nrate_per_minute = -5\n'
+    )
+    found = problems(file)
+    assert {"outbound.domain_rates.mail.example.org", "relay.0.rate_per_minute"} <= found.keys()
+    assert any("write a domain name" in text for text in found.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[relay]]\nurl = "smtp://relay.example.org"\n[[relay]]\nurl = "smtp://user:pa55word@relay.example.org:25"\n',
+        '[[relay]]\nurl = "smtp://relay.example.org"\n[mail]\noperator_relay = "smtp://relay.example.org"\n',
+    ],
+    ids=["two relays", "the operator's"],
+)
+def test_a_relay_is_named_once(file: Path, text: str) -> None:
+    file.write_text(text)
+    (problem,) = problems(file).values()
+    assert problem == "relay.example.org:25 is named twice among [[relay]] and mail.operator_relay: once is enough"
+
+
+def test_the_operators_relay_is_a_relay_or_none(file: Path) -> None:
+    assert Config().operator_relay is None
+    file.write_text('[mail]\noperator_relay = "smtps://user:pa55word@other.example.com"\n')
+    config = load(file)
+    assert config.operator_relay is not None
+    assert (config.operator_relay.name, "pa55word" in repr(config)) == ("other.example.com:465", False)
+    file.write_text('[mail]\noperator_relay = "other.example.com"\n')
+    assert problems(file).keys() == {"mail.operator_relay"}
