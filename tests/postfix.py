@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import make_certificate
 from tests.sink import PATIENCE
 from tests.world import DOMAIN, wait_until
 
@@ -57,6 +58,10 @@ guided unix n - - - 0 cleanup {guided}
   -o smtpd_milters=inet:127.0.0.1:{filter_port}
 127.0.0.1:{silent_port} inet n - n - - smtpd
   -o cleanup_service_name=silent
+127.0.0.1:{relay_port} inet n - n - - smtpd
+  -o mynetworks=127.0.0.0/8 -o smtpd_recipient_restrictions=permit_mynetworks,reject
+  -o smtpd_relay_restrictions=permit_mynetworks,reject
+  -o smtpd_tls_security_level=may -o smtpd_tls_chain_files={folder}/relay.pem
 silent unix n - - - 0 cleanup
   -o header_checks=regexp:{folder}/silent
 postlog unix-dgram n - n - 1 postlogd
@@ -119,13 +124,15 @@ class Postfix:
 
     gateway_port, lmtp_port, socket: where it looks for the gateway; sink_port: where for everybody else.
     filtered_port: the same with the guide's lines about a filter, which is asked at filter_port; careless_port: with
-    the filter, without these lines; silent_port: nobody hears whom a mail is from.
+    the filter, without these lines; silent_port: nobody hears whom a mail is from; relay_port: takes mail of ours for
+    everybody, encrypted if we want, with a certificate for localhost that signs itself (`certificate`).
     """
 
     def __init__(self, folder: Path, transport: str, *, verifies: bool) -> None:
         self.socket = folder / "lmtp"
-        self.port, self.filtered_port, self.careless_port, self.silent_port, *ours = free_ports(8)
+        self.port, self.filtered_port, self.careless_port, self.silent_port, self.relay_port, *ours = free_ports(9)
         self.gateway_port, self.lmtp_port, self.sink_port, self.filter_port = ours
+        self.certificate = make_certificate(folder / "relay.pem")
         self._folder = folder
         self._log = folder / "maillog"
         self._seen = 0  # characters of the log that belong to the tests before
@@ -192,6 +199,10 @@ class Postfix:
     def flush(self) -> None:
         """Try everything now."""
         self._run("postqueue", "-f")
+
+    def sessions(self) -> int:
+        """How many connections it has taken since the last test."""
+        return len(re.findall(r"/smtpd\[\d+\]: connect from", self._log.read_text()[self._seen :]))
 
     def told(self) -> list[str]:
         """What became of each recipient of ours, as the log has it: `address: status (reason)`."""

@@ -56,9 +56,11 @@ class Sink:
 
     `at_mail`, `at_rcpt`, `at_dot`: what it answers instead of 250; the latter two by recipient. HANG_UP at the dot
     takes the mail and breaks the connection instead of answering. `on_mail` is called with a mail before the answer.
+    smtputf8: it takes addresses beyond ASCII (RFC 6531).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, smtputf8: bool = False) -> None:
+        self.smtputf8 = smtputf8
         self.at_mail = ""
         self.at_rcpt: dict[str, str] = {}
         self.at_dot: dict[str, str] = {}
@@ -147,7 +149,7 @@ class Sink:
 
 class _Session(SMTP):
     def __init__(self, sink: Sink, sessions: "set[_Session]") -> None:
-        super().__init__(sink, hostname="relay.test", loop=sink._loop)
+        super().__init__(sink, hostname="relay.test", loop=sink._loop, enable_SMTPUTF8=sink.smtputf8)
         self._sessions = sessions
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

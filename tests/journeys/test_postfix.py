@@ -3,6 +3,7 @@
 And whom it lets us believe: `casegate check --front` against fronts that are set up well and badly.
 """
 
+import asyncio
 import re
 import shutil
 import smtplib
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from pathlib import Path
@@ -21,6 +23,9 @@ from gateway import config
 from gateway.cases.access import Verdict
 from gateway.mail.authentication import Authentication, Trusted, authenticate
 from gateway.mail.parse import parse
+from gateway.outbound.answers import Answer, Outcome
+from gateway.outbound.relay import Relay
+from gateway.outbound.target import Target, read_url
 from store import inbox
 from tests.milter import Milter
 from tests.postfix import FRONT, HANDS_OVER_FROM, Postfix, skip_without_postfix
@@ -346,3 +351,97 @@ class TestThroughASocket:
         assert "smtp.lmtp_listen be a host:port" in checked.text
         assert checked.authenticated().client == ""
         assert checked.authenticated().verdict is not Verdict.PASS
+
+
+SENDER = f"bounce+x@{DOMAIN}"
+
+
+class TestAsOurRelay:
+    """What we send through it arrives, byte for byte."""
+
+    @pytest.fixture
+    def sink(self, postfix: Postfix) -> Iterator[Sink]:
+        sink = Sink(smtputf8=True)
+        sink.port = postfix.sink_port
+        sink.start()
+        yield sink
+        sink.close()
+
+    def sends(self, target: Target | str, *mails: tuple[str, bytes]) -> list[Answer]:
+        """Hand mails over, four at a time; what it answers to each."""
+
+        async def run() -> list[Answer]:
+            relay = Relay(target, local_hostname=DOMAIN, timeout=30)
+            try:
+                return await asyncio.gather(*(relay.send(SENDER, recipient, mail) for recipient, mail in mails))
+            finally:
+                await relay.close()
+
+        return asyncio.run(run())
+
+    def test_two_hundred_mails_over_kept_connections(self, postfix: Postfix, sink: Sink) -> None:
+        mails = [(f"r{number}@example.org", b"Subject: %d\r\n\r\nHello\r\n" % number) for number in range(200)]
+        answers = self.sends(f"smtp://127.0.0.1:{postfix.relay_port}", *mails)
+        assert {answer.outcome for answer in answers} == {Outcome.SENT}
+        assert len({answer.text for answer in answers}) == 200  # "2.0.0 Ok: queued as …"
+        sink.wait_for(lambda arrived: len(arrived) == 200)
+        assert {mail.recipient: mail.header("Subject") for mail in sink.mails} == {
+            f"r{number}@example.org": str(number) for number in range(200)
+        }
+        assert 4 <= postfix.sessions() <= 8
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b".\r\n..\r\n.leading\r\n\r\n.\r\nend\r\n",
+            "Grüße, 你好\r\n".encode(),
+            b"A long line " + b"x" * 900 + b"\r\n",
+            b"A line of many\r\n" * 20_000,
+        ],
+        ids=["dots", "8 bit", "long line", "large"],
+    )
+    def test_every_byte_arrives(self, postfix: Postfix, sink: Sink, body: bytes) -> None:
+        header = b"Subject: Bytes\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        header += b"Content-Transfer-Encoding: 8bit\r\n"
+        [answer] = self.sends(f"smtp://127.0.0.1:{postfix.relay_port}", (TOM, header + b"\r\n" + body))
+        assert answer.outcome is Outcome.SENT
+        sink.wait_for(lambda arrived: sink.to(TOM))
+        assert sink.to(TOM)[0].raw.partition(b"\r\n\r\n")[2] == body
+
+    @pytest.mark.parametrize(
+        ("address", "arrives_at"),
+        [
+            ("jürgen@bücher.example", "jürgen@xn--bcher-kva.example"),
+            ("anna@bücher.example", "anna@xn--bcher-kva.example"),
+            ('"a b"@example.org', '"a b"@example.org'),
+            ("o'neil+x=y@example.org", "o'neil+x=y@example.org"),
+        ],
+    )
+    def test_addresses(self, postfix: Postfix, sink: Sink, address: str, arrives_at: str) -> None:
+        [answer] = self.sends(f"smtp://127.0.0.1:{postfix.relay_port}", (address, b"Subject: Hello\r\n\r\nHello\r\n"))
+        assert answer.outcome is Outcome.SENT
+        sink.wait_for(lambda arrived: arrived)
+        assert [mail.recipient for mail in sink.mails] == [arrives_at]
+
+    def test_encrypted_by_a_private_authority(self, postfix: Postfix, sink: Sink) -> None:
+        target = read_url(f"smtp://localhost:{postfix.relay_port}?starttls=require")
+        mail = (TOM, b"Subject: Hello\r\n\r\nHello\r\n")
+        [refused] = self.sends(target, mail)
+        assert refused.outcome is Outcome.RELAY_DOWN
+        assert "name the one of a private relay in ca_file" in refused.text
+        assert [answer.outcome for answer in self.sends(replace(target, ca_file=postfix.certificate), mail, mail)] == [
+            Outcome.SENT
+        ] * 2
+        sink.wait_for(lambda arrived: len(arrived) == 2)
+        assert b"(Postfix) with ESMTPS id" in sink.mails[0].raw
+
+    def test_a_mail_that_is_too_large(self, postfix: Postfix) -> None:
+        [answer] = self.sends(f"smtp://127.0.0.1:{postfix.relay_port}", (TOM, b"x" * 27_000_000))
+        assert (answer.outcome, answer.enhanced, answer.dead) == (Outcome.FAILED, "5.3.4", False)
+        assert answer.text.startswith("the mail has 27000002 bytes, and the relay takes 26000000")
+
+    def test_who_may_not_relay_has_no_dead_recipients(self, postfix: Postfix) -> None:
+        """The guide's own port: everybody but its networks is told "Relay access denied"."""
+        mail = b"Subject: Hello\r\n\r\nHello\r\n"
+        answers = self.sends(f"smtp://127.0.0.1:{postfix.port}", (TOM, mail), (MIA, mail))
+        assert {(answer.outcome, answer.dead) for answer in answers} == {(Outcome.RELAY_DOWN, False)}
