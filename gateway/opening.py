@@ -110,7 +110,9 @@ def refuse_own_addresses(new: NewCase, reply_domain: str) -> None:
 def as_participant(case_id: str, member: Member, store: Store) -> Participant:
     """A member of the store on a case that he was not on before."""
     name = member.name or store.name
-    return Participant(0, case_id, Role.MERCHANT, member.email, name, os.urandom(16), member_id=member.id)
+    return Participant(
+        0, case_id, Role.MERCHANT, member.email, name, os.urandom(16), member_id=member.id, muted=member.muted
+    )
 
 
 def _current_order(new: NewCase) -> Order:
