@@ -24,7 +24,7 @@ from gateway.mail.bounces import judge_refusal
 from gateway.mail.redact import Redactor
 from gateway.mail.report_words import CODE
 from gateway.outbound.answers import Answer, Outcome
-from store import alarms, counts, reports, suppressions
+from store import counts, reports, suppressions
 from store.database import Database
 from store.outbox import Outgoing
 from store.reports import Mailed, Undelivered
@@ -92,16 +92,8 @@ class Deliveries:
         """A relay fails everybody (HARDENING rule 7): what was found since then tells nothing about addresses, nor does
         what is found in the next minutes."""
         counts.tell_once(_BRAKED, self._now(), timedelta(0))
-        lifted = suppressions.lift_since(since)
+        lifted = suppressions.lift_since(since, self._now())
         log.warning("suppression.braked", lifted=lifted)
-
-    def proved_alive(self, address: str) -> None:
-        """Mail from this address passed authentication."""
-        if not suppressions.lift(address, self._now()):
-            return
-        log.info("suppression.lifted")
-        for store_id in suppressions.stores_of(address):
-            alarms.resolve(f"store:{store_id}", self._now())
 
     def _suppress(self, mail: Mailed | Outgoing, reason: str, source: str, text: str) -> None:
         now, address = self._now(), mail.recipient
@@ -110,11 +102,8 @@ class Deliveries:
         if reason == suppressions.DEAD and counts.was_told(_BRAKED, now, WINDOW):
             return
         certain = source == suppressions.REFUSAL or not suppressions.is_staff(address)
-        if not suppressions.found(address, reason, source, text, mail.id, now, certain=certain):
-            return
-        for store_id, name in suppressions.silent_stores(address, now):
-            because = f"Nobody of the store {name} ({store_id}) gets mail any more, {address} was the last: {text}"
-            alarms.raise_(f"store:{store_id}", because, now)
+        if suppressions.found(address, reason, source, text, mail.id, now, certain=certain):
+            suppressions.raise_alarms(address, now)
 
     def _is_mass_failure(self) -> bool:
         """Whether too many addresses are reported dead for all of them to be: over half of the mails of ten minutes."""

@@ -90,7 +90,8 @@ class Outgoing:
     """A row of the outbox. state: queued, claimed, sent, failed, cancelled. answer: the relay's last words, or why.
 
     route: `operator` for mail that goes by the operator's own relay, else "". report: what was heard of it afterwards
-    (delayed, bounced, complained) or why it was not sent (suppressed), else ""; report_text: in whose words.
+    (delayed, bounced, complained) or why it was not sent (suppressed), else ""; report_text: in whose words;
+    reported_at: when; reports: how many came, those that changed nothing among them.
     barred: why it must not be sent, "" when it may be (only told by `store.claims`).
     """
 
@@ -115,6 +116,8 @@ class Outgoing:
     route: str
     report: str
     report_text: str
+    reported_at: datetime | None
+    reports: int
     data: bytes
     barred: str = ""
 
@@ -125,7 +128,8 @@ class LeaseLost(Exception):
 
 _COLUMNS = (
     "id, case_id, participant_id, message_id, template, recipient, envelope_from, rfc_message_id, subject, state, "
-    "due_at, attempts, unclear, created_at, give_up_at, sent_at, relay, answer, route, report, report_text, data"
+    "due_at, attempts, unclear, created_at, give_up_at, sent_at, relay, answer, route, report, report_text, "
+    "reported_at, reports, data"
 )
 _WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "x''"
 
@@ -133,12 +137,13 @@ _WITHOUT_BYTES = _COLUMNS.removesuffix("data") + "x''"
 def _outgoing(row: tuple, barred: str = "") -> Outgoing:  # type: ignore[type-arg]
     (
         id_, case_id, participant, message, template, recipient, envelope_from, rfc_id, subject, state, due, attempts,
-        unclear, created, give_up, sent, relay, answer, route, report, report_text, data,
+        unclear, created, give_up, sent, relay, answer, route, report, report_text, reported, reports, data,
     ) = row  # fmt: skip
     return Outgoing(
         id_, case_id, participant, message, template, recipient, envelope_from, rfc_id, subject, state, from_ms(due),
         attempts, unclear, from_ms(created), from_ms(give_up), None if sent is None else from_ms(sent), relay,
-        answer, route, report, report_text, bytes(data), barred,
+        answer, route, report, report_text, None if reported is None else from_ms(reported), reports, bytes(data),
+        barred,
     )  # fmt: skip
 
 

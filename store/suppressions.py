@@ -20,11 +20,12 @@ import structlog
 from gateway.cases.model import Role
 from gateway.cases.notices import Template
 from gateway.errors import NotFound
+from store import alarms
 from store.database import sql
 from store.tables import from_ms, to_ms
 
-DEAD, COMPLAINT, WISH = REASONS = ("dead", "complaint", "wish")
-REFUSAL, REPORT, OPERATOR = "refusal", "report", "operator"  # sources
+DEAD, COMPLAINT, OPERATOR = REASONS = ("dead", "complaint", "operator")
+REFUSAL, REPORT = "refusal", "report"  # sources, beside OPERATOR
 LASTS = (timedelta(days=30), timedelta(days=90), timedelta(days=365))
 APART = timedelta(hours=1)
 REMEMBERED = LASTS[0]  # a report that another one confirms
@@ -38,7 +39,7 @@ log = structlog.get_logger("suppression")
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """address: in lower case. reason: dead, complaint or wish (the operator's). source: refusal, report or operator.
+    """address: in lower case. reason: dead, complaint or operator, who needs none. source: refusal, report or operator.
 
     detail: in the words of whoever said it. until: None for no end. times: how often it was found dead in a row.
     """
@@ -74,7 +75,7 @@ def bars(address: str, template: str, now: datetime) -> str:
 _WHY = {
     DEAD: "earlier mail to this address failed",
     COMPLAINT: "the recipient complained about mail from us",
-    WISH: "the operator stopped mail to this address",
+    OPERATOR: "the operator stopped mail to this address",
 }
 
 
@@ -104,7 +105,7 @@ def found(address: str, reason: str, source: str, detail: str, outbox_id: int, n
     if len(address) > _LONGEST or (known is not None and known.holds(now)):
         return False
     if known is not None and known.source == OPERATOR:
-        known = None  # what he wished is over, and tells nothing about the address
+        known = None  # what he wanted is over, and tells nothing about the address
     times = known.times if known else 0
     if not certain and not times and not (known and _confirms(known, outbox_id, now)):
         if known is None or now - known.since > REMEMBERED:
@@ -123,13 +124,14 @@ def _confirms(first: Suppression, outbox_id: int, now: datetime) -> bool:
 
 def add(address: str, detail: str, now: datetime, until: datetime | None) -> None:
     """Stop mail to an address because the operator says so."""
-    _put(Suppression(address.lower(), WISH, OPERATOR, detail, now, until, 1))
+    _put(Suppression(address.lower(), OPERATOR, OPERATOR, detail, now, until, 1))
 
 
-def remove(address: str) -> None:
+def remove(address: str, now: datetime) -> None:
     """Forget an address. Raises NotFound."""
     if sql("DELETE FROM suppression WHERE address = ?", (address.lower(),)).rowcount != 1:
         raise NotFound(f"Mail to {address} is not stopped")
+    _gets_mail(address, now)
 
 
 def lift(address: str, now: datetime) -> bool:
@@ -138,18 +140,25 @@ def lift(address: str, now: datetime) -> bool:
         f"DELETE FROM suppression WHERE address = ? AND source <> ? RETURNING {_HOLDS}",
         (address.lower(), OPERATOR, to_ms(now)),
     ).fetchone()
-    return row is not None and bool(row[0])
+    lifted = row is not None and bool(row[0])
+    if lifted:
+        _gets_mail(address, now)
+        log.info("suppression.lifted")
+    return lifted
 
 
-def lift_since(since: datetime) -> int:
+def lift_since(since: datetime, now: datetime) -> int:
     """Take back what was found since then, as it was before (HARDENING rule 7). Returns how many."""
     found_since, params = "source IN (?, ?) AND since >= ?", (REFUSAL, REPORT, to_ms(since))
-    lifted: int = sql(f"DELETE FROM suppression WHERE times <= 1 AND {found_since}", params).rowcount
+    delete = f"DELETE FROM suppression WHERE times <= 1 AND {found_since} RETURNING address"
     # What was a probe is one again: its earlier time was over.
-    probes: int = sql(
-        f"UPDATE suppression SET times = times - 1, until = since WHERE times > 1 AND {found_since}", params
-    ).rowcount
-    return lifted + probes
+    undo = (
+        f"UPDATE suppression SET times = times - 1, until = since WHERE times > 1 AND {found_since} RETURNING address"
+    )
+    lifted = [row[0] for statement in (delete, undo) for row in sql(statement, params).fetchall()]
+    for address in lifted:
+        _gets_mail(address, now)
+    return len(lifted)
 
 
 def is_staff(address: str) -> bool:
@@ -162,21 +171,27 @@ def is_staff(address: str) -> bool:
     return row is not None
 
 
-def silent_stores(address: str, now: datetime) -> tuple[tuple[str, str], ...]:
-    """The stores for which somebody with this address works, and none of whose people gets mail: (id, name)."""
+def raise_alarms(address: str, now: datetime) -> None:
+    """Raise one for each store for which somebody with this address works, and none of whose people gets mail now."""
     rows = sql(
         "SELECT s.id, s.name FROM store s WHERE s.id IN (SELECT store_id FROM member WHERE active AND lower(email) = ?)"
         " AND NOT EXISTS (SELECT 1 FROM member m WHERE m.store_id = s.id AND m.active AND NOT EXISTS"
         f" (SELECT 1 FROM suppression WHERE address = lower(m.email) AND {_HOLDS})) ORDER BY s.id",
         (address.lower(), to_ms(now)),
-    )
-    return tuple((store_id, name) for store_id, name in rows)
+    ).fetchall()
+    for store_id, name in rows:
+        alarms.raise_(
+            f"store:{store_id}",
+            f"Nobody of the store {name} ({store_id}) gets mail: see casegate suppression list.",
+            now,
+        )
 
 
-def stores_of(address: str) -> tuple[str, ...]:
-    """The stores for which somebody with this address works."""
-    rows = sql("SELECT store_id FROM member WHERE active AND lower(email) = ? ORDER BY store_id", (address.lower(),))
-    return tuple(row[0] for row in rows)
+def _gets_mail(address: str, now: datetime) -> None:
+    """The stores for which somebody with this address works have somebody again."""
+    rows = sql("SELECT store_id FROM member WHERE active AND lower(email) = ?", (address.lower(),)).fetchall()
+    for (store_id,) in rows:
+        alarms.resolve(f"store:{store_id}", now)
 
 
 def _put(new: Suppression) -> None:

@@ -119,10 +119,16 @@ def show_outbox(
             "route": mail.route,
             "relay": mail.relay,
             "answer": mail.answer,
-            "report": f"{mail.report}: {mail.report_text}" if mail.report else "",
+            "report": _reported(mail),
         }
     )
     tell_headers(mail.data)
+
+
+def _reported(mail: "Outgoing") -> str:
+    """What was heard of it, and how many reports came beside the one that counts."""
+    heard = f"{mail.report} {moment(mail.reported_at)}: {mail.report_text}" if mail.report else ""
+    return f"{heard or 'nothing that counts'} ({mail.reports} came)" if mail.reports else heard
 
 
 @outbox.command("retry")
@@ -209,4 +215,6 @@ def outgoing_as_json(mail: "Outgoing") -> dict[str, Any]:
         "answer": mail.answer,
         "report": mail.report or None,
         "reportText": mail.report_text,
+        "reportedAt": None if mail.reported_at is None else shapes.timestamp(mail.reported_at),
+        "reports": mail.reports,
     }

@@ -57,6 +57,8 @@ def _do(parts: "Parts") -> "tuple[tuple[Kept, ...], tuple[Outgoing, ...]]":
     parts.processor.drain()
     outgoing = outbox.due(parts.now())
     parts.dispatcher.drain()
+    if parts.deliveries.settle():
+        parts.dispatcher.drain()
     return tuple(inbox.get(mail.id) for mail in kept), tuple(outbox.get(mail.id) for mail in outgoing)
 
 

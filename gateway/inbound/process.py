@@ -31,7 +31,7 @@ from gateway.inbound.keep import recipients_from_json
 from gateway.inbound.recognise import Decision, addressed
 from gateway.inbound.understand import Posting, Understander, Understanding, Words
 from gateway.mail.parse import ParsedMail
-from store import alarms, canaries, inbox, senders
+from store import alarms, canaries, inbox, senders, suppressions
 from store.database import Database
 from store.files import Files
 from store.inbox import Kept, LeaseLost, Outcome, Result
@@ -204,7 +204,7 @@ class Processor:
                 self._deliveries.reported(heard)
             if found.passed:
                 senders.note_pass(found.sender, self._now())
-                self._deliveries.proved_alive(found.sender)
+                suppressions.lift(found.sender, self._now())  # somebody is there
 
         return job
 

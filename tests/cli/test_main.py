@@ -69,6 +69,9 @@ def test_the_commands_of_the_design_are_there() -> None:
         "member add", "member remove", "member list", "token create", "token list", "token revoke", "deliver", "sweep",
         "inbox list", "inbox show", "inbox replay", "inbox release", "inbox drop",
         "explain", "alarm list", "alarm clear", "outbox list", "outbox show", "outbox retry",
+        "suppression list", "suppression add", "suppression remove", "dkim create", "dkim list",
+        "template list", "template show", "template edit", "template remove", "template undo", "template check",
+        "template preview", "template send-test", "language list", "language messages",
     }  # fmt: skip
 
 

@@ -23,7 +23,8 @@ OURS = Answer(Outcome.FAILED, 0, "5.1.3", "this is not an address that mail can 
 def mail(number: int) -> Outgoing:
     return Outgoing(
         number, "case_1", None, None, "message_to_customer", "ada@example.org", "", f"{number}@cases.example.org", "",
-        "claimed", START, 1, 0, START, START, None, "", "", "", "", "", b"",
+        "claimed", START, 1, 0, START, START, None, "", "", "", "", "", None, 0,
+        b"",
     )  # fmt: skip
 
 
