@@ -522,6 +522,7 @@ def test_a_mail_has_the_stores_words_and_all_that_it_must_have(world: World) -> 
         assert "It is on its way." in body
         assert MARKER in body
         assert "1001" in body
+        assert "/case/" in body
     assert page.count("</html>") == 1
     assert mail.header("Reply-To").endswith("@cases.example.org>")
     assert world.sink.to(MIA)  # whose mail has our words
