@@ -33,7 +33,8 @@ def signing(tmp_path: Path, sink: Sink, clock: Clock) -> Iterator[World]:
     """A gateway with two keys of its own, and one of a store's domain."""
     own = f'reply_domain = "{DOMAIN}"\ndkim_selector = "one"\ndkim_key_file = "{written(tmp_path, RSA)}"'
     more = f"{section(tmp_path, ED)}[[dkim]]\n{section(tmp_path, SHOPS)}"
-    with closing(World(tmp_path, sink, clock, mail=own, **{"[dkim]": more})) as world:
+    url = f'public_url = "https://{DOMAIN}"'
+    with closing(World(tmp_path, sink, clock, gateway=url, mail=own, **{"[dkim]": more})) as world:
         yield world
 
 
@@ -58,6 +59,17 @@ def test_every_mail_of_a_conversation_bears_the_signatures_of_its_domain(signing
     assert len(signing.sink.mails) >= 4
     for mail in signing.sink.mails:
         assert signers(mail) == [RSA.place, ED.place]
+
+
+def test_the_button_that_unsubscribes_is_signed(signing: World) -> None:
+    """RFC 8058 §4: mail programs show it only then."""
+    signing.open_case()
+    mail = signing.newest_mail_to(MIA)
+    signed = mail.header("DKIM-Signature").partition("h=")[2].partition(";")[0].replace(" ", "").split(":")
+    for name in ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id"):
+        assert mail.header(name)
+        assert name in signed
+    assert signers(mail) == [RSA.place, ED.place]
 
 
 def test_a_store_speaks_from_its_own_domain(signing: World) -> None:
