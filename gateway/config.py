@@ -455,7 +455,12 @@ class Config(BaseSettings):
     """Every setting. `load` makes one."""
 
     model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix="CASEGATE_", env_nested_delimiter="__", validate_default=True
+        extra="forbid",
+        frozen=True,
+        env_prefix="CASEGATE_",
+        env_nested_delimiter="__",
+        validate_default=True,
+        hide_input_in_errors=True,  # some of it is secret
     )
 
     gateway: GatewaySection = GatewaySection()

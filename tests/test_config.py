@@ -1,5 +1,6 @@
 """The settings: where a value comes from, and that every mistake is told at once."""
 
+import traceback
 from pathlib import Path
 from typing import Any, get_args
 
@@ -89,6 +90,38 @@ def test_a_section_that_does_not_exist(file: Path) -> None:
 def test_a_relay_has_a_scheme_and_a_host(file: Path, url: str) -> None:
     file.write_text(f'[[relay]]\nurl = "{url}"\n')
     assert problems(file).keys() == {"relay.0.url"}
+
+
+@pytest.mark.parametrize("url", ["smtp://user:s3c/ret@relay.example.org", "smtps://u:s3cret@relay.example.org/x"])
+def test_a_password_in_a_wrong_url_is_shown_nowhere(file: Path, url: str) -> None:
+    file.write_text(f'[[relay]]\nurl = "{url}"\n')
+    with pytest.raises(Invalid) as caught:
+        load(file)
+    assert "s3c" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ('url = "smtp://u:p@relay.example.org"\npassword_file = "p"', "one secret is enough"),
+        ('url = "smtp://u@relay.example.org"\npassword_file = "p"\noauth_token_file = "t"', "one secret is enough"),
+        ('url = "smtp://relay.example.org"\noauth_token_file = "t"', "url needs the user name"),
+        ('url = "smtp://relay.example.org"\nca_file = "ca.pem"', "ca_file checks nothing yet"),
+    ],
+)
+def test_keys_of_a_relay_that_do_not_fit_together(file: Path, lines: str, text: str) -> None:
+    file.write_text(f"[[relay]]\n{lines}\n")
+    [(key, said)] = problems(file).items()
+    assert key == "relay.0"
+    assert said.startswith(text)
+
+
+def test_how_a_relay_is_reached(file: Path) -> None:
+    url = "smtp://u%40x@relay.example.org:587?starttls=require"
+    file.write_text(f'[[relay]]\nurl = "{url}"\npassword_file = "p"\noauth_token_file = ""\nca_file = "ca.pem"\n')
+    target = load(file).relay[0].target
+    assert (target.name, target.username, target.checked) == ("relay.example.org:587", "u@x", True)
+    assert (target.password_file, target.oauth_token_file, target.ca_file) == (Path("p"), None, Path("ca.pem"))
 
 
 def test_a_repeated_section_in_single_brackets_is_told_how_to_write_it(file: Path) -> None:

@@ -44,7 +44,10 @@ def check(
     front_wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long it may take to come in.")] = 60,
     relay: Annotated[
         str,
-        typer.Option(metavar="NUMBER|URL", help="Only talk to a relay, the first is 1, and show what both sides say."),
+        typer.Option(
+            metavar="NUMBER|URL",
+            help="Only talk to a relay, the first is 1 (or: operator), and show what both sides say.",
+        ),
     ] = "",
     to: Annotated[str, typer.Option(metavar="ADDRESS", help="With --relay: also send a mail to this address.")] = "",
     config: ConfigFile = None,
@@ -211,18 +214,20 @@ def check_queue(config: "Config") -> Iterator[Finding]:
 
 def check_relays(config: "Config") -> Iterator[Finding]:
     """Every relay: greeting, encryption, sign-in."""
-    from gateway.cli.relay import remarks
+    from gateway.cli.relay import OPERATOR, remarks
     from gateway.outbound.answers import Outcome
     from gateway.outbound.relay import Relay
 
-    for number, section in enumerate(config.relay, 1):
-        relay = Relay(section.target, local_hostname=config.mail.reply_domain, timeout=RELAY_TIMEOUT)
-        answer = asyncio.run(relay.probe())
+    relays = {f"{number}": (section.target, f"relay.{number - 1}") for number, section in enumerate(config.relay, 1)}
+    if config.operator_relay is not None:
+        relays[OPERATOR] = config.operator_relay, "mail.operator_relay"
+    for which, (target, key) in relays.items():
+        answer = asyncio.run(Relay(target, local_hostname=config.mail.reply_domain, timeout=RELAY_TIMEOUT).probe())
         if answer.outcome is Outcome.SENT:
             yield ok(str(answer))
         else:
-            yield failed(f"{answer}: casegate check --relay {number} shows what it says; see relay.{number - 1}.url")
-        yield from remarks(section.target)
+            yield failed(f"{answer}; set in {key}, and casegate check --relay {which} shows what it says")
+        yield from remarks(target)
 
 
 def check_signatures(config: "Config") -> Iterator[Finding]:

@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from gateway.outbound.wire import Witness
 
 TIMEOUT = 15.0  # seconds for each step
+OPERATOR = "operator"
 
 
 def check_relay(config: "Config", which: str, to: str) -> Iterator[Finding]:
-    """Talk to one relay, with every line on the terminal. which: its number in the settings, from 1, or a url.
+    """Talk to one relay, with every line on the terminal.
 
+    which: its number in the settings, from 1; OPERATOR for the one of mail.operator_relay; or a url.
     to: who gets a mail; "" for nobody. Raises Invalid for what names no relay.
     """
     target = _target(config, which)
@@ -49,6 +51,10 @@ def check_relay(config: "Config", which: str, to: str) -> Iterator[Finding]:
 def _target(config: "Config", which: str) -> "Target":
     from gateway.outbound.target import read_url
 
+    if which == OPERATOR:
+        if config.operator_relay is None:
+            raise Invalid((Problem("--relay", "mail.operator_relay is not set"),))
+        return config.operator_relay
     if which.isdecimal():
         if not 1 <= int(which) <= len(config.relay):
             raise Invalid((Problem("--relay", f"the settings have {len(config.relay)} [[relay]]; the first is 1"),))

@@ -45,7 +45,7 @@ def test_a_relay_that_is_down_fails_and_is_named(installation: Installation, clo
     assert done.status == 1
     assert verdicts(done)["relay"] == {"FAILED"}
     assert f"127.0.0.1:{closed_port}" in done.out
-    assert "relay.0.url" in done.out
+    assert "set in relay.0, and casegate check --relay 1 shows" in done.out
 
 
 def test_every_wrong_setting_is_a_line(installation: Installation) -> None:

@@ -81,6 +81,16 @@ def test_the_dialogue_and_a_verdict(installation: Installation, peer: ScriptedRe
     assert peer.mails == []
 
 
+def test_the_relay_for_the_operator(installation: Installation, peer: ScriptedRelay) -> None:
+    assert "mail.operator_relay is not set" in installation.casegate("check", "--relay", "operator").out
+    text = installation.file.read_text()
+    url = f"smtp://127.0.0.1:{peer.port}"
+    installation.file.write_text(text.replace("[mail]\n", f'[mail]\noperator_relay = "{url}"\n'))
+    done = installation.casegate("check", "--relay", "operator")
+    assert verdict(done)[2].startswith(f"127.0.0.1:{peer.port} lets us in")
+    assert f"127.0.0.1:{peer.port} takes our mail" in installation.casegate("check").out
+
+
 def test_a_mail_for_an_address(installation: Installation, peer: ScriptedRelay) -> None:
     done = installation.casegate("check", "--relay", f"smtp://127.0.0.1:{peer.port}", "--to", "anna@bücher.example")
     assert done.status == 0
