@@ -136,15 +136,15 @@ def remove(address: str, now: datetime) -> None:
 
 def lift(address: str, now: datetime) -> bool:
     """Somebody writes from there, so it is alive; what the operator said stays. Returns whether mail was stopped."""
-    row = sql(
-        f"DELETE FROM suppression WHERE address = ? AND source <> ? RETURNING {_HOLDS}",
-        (address.lower(), OPERATOR, to_ms(now)),
-    ).fetchone()
-    lifted = row is not None and bool(row[0])
-    if lifted:
-        _gets_mail(address, now)
-        log.info("suppression.lifted")
-    return lifted
+    known = get(address)
+    if known is None or known.source == OPERATOR:
+        return False
+    sql("DELETE FROM suppression WHERE address = ?", (known.address,))
+    if not known.holds(now):
+        return False
+    _gets_mail(address, now)
+    log.info("suppression.lifted", outbox_id=known.outbox_id)
+    return True
 
 
 def lift_since(since: datetime, now: datetime) -> int:

@@ -13,6 +13,8 @@ from gateway.cases.model import (
     Case,
     CaseView,
     Customer,
+    Delivery,
+    DeliveryState,
     Message,
     Order,
     Page,
@@ -99,3 +101,24 @@ def test_a_failure_lists_problems_only_when_there_are_some() -> None:
     assert plain(shapes.failure("No", "not_found")) == {"ok": False, "error": "No", "code": "not_found"}
     told = plain(shapes.failure("No", "invalid_request", (Problem("a.b", "is required"),)))
     assert told["problems"] == [{"field": "a.b", "text": "is required"}]
+
+
+def test_a_message_tells_what_became_of_its_mails() -> None:
+    bounced = Delivery(Role.CUSTOMER, DeliveryState.BOUNCED, NOON, "550 No such user")
+    sent = Delivery(Role.SUPPORT, DeliveryState.SENT, NOON)
+    assert "delivery" not in plain(shapes.message(MESSAGE))  # nobody was mailed
+    assert plain(shapes.message(replace(MESSAGE, deliveries=(bounced, sent))))["delivery"] == {
+        "state": "bounced",
+        "recipients": [
+            {"role": "CUSTOMER", "state": "bounced", "at": TEXT_OF_NOON, "reason": "550 No such user"},
+            {"role": "SUPPORT", "state": "sent", "at": TEXT_OF_NOON, "reason": ""},
+        ],
+    }
+
+
+@pytest.mark.parametrize("worst", DeliveryState)
+def test_of_several_mails_the_worst_is_told(worst: DeliveryState) -> None:
+    order = list(DeliveryState)
+    states = order[: order.index(worst) + 1]
+    told = replace(MESSAGE, deliveries=tuple(Delivery(Role.CUSTOMER, state, NOON) for state in states))
+    assert told.delivery is worst
