@@ -153,7 +153,7 @@ class Composer:
         names = self._names(scene, self._speech(person, scene))
         context = self._context(notice, scene, names, self._links)
         rendered = self._render(notice, scene, context)
-        from_address = self._from_address(scene.store)
+        from_address = self._from_address(notice, scene)
         fields = [
             mime.mailbox("From", self._sender(person, scene, names), from_address),
             mime.mailbox("To", self._safe_name(person.name), person.address),
@@ -164,7 +164,8 @@ class Composer:
             fields.append(mime.mailbox("Reply-To", reader, f"reply+{token}@{self._domain}"))
         fields += threads.answering(threads.thread_ids(person))
         fields += threads.outlook(scene.view.case, now)
-        fields.append(threads.list_of(scene.store, names.store, self._domain))
+        if person.role is not Role.CUSTOMER:
+            fields.append(threads.list_of(scene.store, names.store, self._domain))
         if person.member_id is not None and notice.template.can_be_muted:
             fields += threads.unsubscribing(self._links.unsubscribe(person, notice.template))
         answers = notice.template.answers_mail or bool(person.reference_ids or person.last_sent_id)
@@ -374,9 +375,14 @@ class Composer:
         name = mime.clean(name)[:_NAME_CHARACTERS].rstrip()
         return "" if "://" in name or "@" in name or pretends(name, self._support, self._brand) else name
 
-    def _from_address(self, store: Store) -> str:
-        """The store's own, as long as a signature can stand behind it: without one From would fail DMARC."""
-        own = store.from_address
+    def _from_address(self, notice: Notice, scene: Scene) -> str:
+        """The store's own to its customers, as long as a signature can stand behind it: else From would fail DMARC.
+
+        Nobody else speaks from there: what support writes would pass for the store's.
+        """
+        own = scene.store.from_address
+        if notice.to.role is not Role.CUSTOMER or _is_supports(notice, scene):
+            own = ""
         return own if own and self._signer.speaks_for(own.rpartition("@")[2]) else self._config.from_address
 
     def _sender(self, person: Participant, scene: Scene, names: _Names) -> str:
@@ -452,7 +458,6 @@ def _told(fact: object, speech: _Speech) -> object:
 
 #: Letters of other scripts, and digits, that look like the Latin ones.
 _LOOKALIKES = str.maketrans("аеорстмѕуυορτα015", "aeopctmsyuoptaols")
-_OFFICIAL = re.compile("(?:support|team|customer|service|help|desk|care|staff|official|platform|the|our)+")
 
 
 @lru_cache(maxsize=4_096)
@@ -471,3 +476,23 @@ def _letters(name: str) -> list[str]:
     """The words of a name as an eye in a hurry reads them: no accents, no case, no look-alikes."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     return re.findall(r"[^\W_]+", plain.casefold().translate(_LOOKALIKES))
+
+
+def _official_names() -> re.Pattern[str]:
+    """Names that are made of such words alone, in the languages that mails speak; "Arch Support Insoles" is a shop."""
+    words = """
+        support team customer service help desk care staff official platform the our
+        soporte atención cliente equipo servicio ayuda oficial plataforma
+        assistance client clientèle équipe aide officiel
+        kunden kundendienst kundenservice kundenbetreuung kundensupport hilfe offiziell
+        suporte apoio atendimento equipa
+        wsparcie pomoc obsługa klienta zespół
+        サポート カスタマー チーム お客様 窓口 センター 公式
+        客服 支持 客户 服务 团队 官方 中心
+        الدعم دعم الفني خدمة العملاء فريق المساعدة
+    """
+    word = "|".join("".join(_letters(one)) for one in words.split())
+    return re.compile(f"(?:{word})(?:(?:al|de|del|du|la|ao|do|of)?(?:{word}))*")
+
+
+_OFFICIAL = _official_names()

@@ -30,10 +30,12 @@ from gateway.cases.model import (
 )
 from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template, Whose
 from gateway.config import Config, GatewaySection, MailSection
-from gateway.mail.classify import LOOP_HEADER
+from gateway.mail.classify import LOOP_HEADER, Kind, classify
+from gateway.mail.parse import parse
 from gateway.mail.quotes import MARKER, split_reply
 from gateway.outbound.compose import Composer, OutgoingMail, Scene, pretends
 from gateway.outbound.links import Links
+from gateway.outbound.sign import Signer, make_key
 from gateway.rendering import OwnWords, Rendered, Renderer, letter_sample, sample
 from gateway.sentences import Sentence
 from gateway.signing import Keyring, Purpose
@@ -553,9 +555,42 @@ def test_outlook_threads_all_mails_of_a_case_by_their_index() -> None:
 
 def test_the_mail_of_a_store_is_sorted_by_its_list_id() -> None:
     for store_id in ("shp_Aa1", "s\r\nBcc: all@example.org", ""):
-        mail = read(compose(Template.CASE_CLOSED, CUSTOMER, scene(store=replace(STORE, id=store_id))))
+        mail = read(compose(Template.CASE_REOPENED, MERCHANT, scene(store=replace(STORE, id=store_id))))
         assert re.fullmatch(r'"Pixel Shop" <[a-z0-9-]+\.cases\.example\.org>', mail["List-Id"])
         assert mail["Bcc"] is None
+
+
+@pytest.mark.parametrize("template", [Template.CASE_OPENED_CUSTOMER, Template.MESSAGE_TO_CUSTOMER])
+def test_a_customers_mail_is_no_list(template: Template) -> None:
+    parsed = read(compose(template, CUSTOMER, scene(ANSWER)))
+    assert [name for name in parsed if name.lower().startswith("list-")] == []
+
+
+def test_a_persons_answer_is_a_persons_mail_to_other_programs() -> None:
+    """Its reader may have a ticket system, too: ours stands for all of them, and does not know the mail as its own."""
+    for person in (CUSTOMER, replace(CUSTOMER, last_sent_id="his@x")):
+        mail = answer(person)
+        verdict = classify(parse(mail.data), envelope_from=mail.envelope_from)
+        assert verdict.kind is Kind.HUMAN, verdict.because
+        assert verdict.may_answer
+
+
+def test_only_the_store_speaks_from_its_own_address() -> None:
+    signer = Signer([make_key("shop.example.org", "s1", "ed25519")])
+    composer = Composer(CONFIG, KEYRING, Renderer(), signer=signer)
+    store = replace(STORE, from_address="help@shop.example.org")
+    said = {
+        (CUSTOMER, ANSWER): "help@shop.example.org",
+        (CUSTOMER, message(Role.SUPPORT, "Hello")): f"cases@{DOMAIN}",
+        (MERCHANT, QUESTION): f"cases@{DOMAIN}",
+        (SUPPORT, ANSWER): f"cases@{DOMAIN}",
+    }
+    for (person, new), address in said.items():
+        notice = Notice(Template.MESSAGE_TO_CUSTOMER, person)
+        mail = composer.compose(notice, scene(new, store=store), NOW)
+        assert read(mail)["From"].addresses[0].addr_spec == address
+        signed = re.search(rb"\bd=([\w.]+);", mail.data)
+        assert (signed is not None and signed[1].decode() == "shop.example.org") is address.endswith("shop.example.org")
 
 
 def test_members_switch_notices_off_by_one_click_over_https_alone() -> None:
@@ -686,6 +721,14 @@ def test_a_store_that_passes_itself_off_as_support_is_not_named_in_a_letter() ->
         "🛟 Support 🛟",
         "Cases",
         "Help Desk",
+        "Atención al Cliente",
+        "Servicio de Soporte",
+        "Équipe Support",
+        "Kundendienst",
+        "Obsługa klienta",
+        "カスタマーサポート",
+        "客服中心",
+        "فريق الدعم",
         "https://example.net/win",
         "ann@example.net",
     ],
@@ -704,7 +747,18 @@ def test_a_name_that_passes_itself_off_as_somebody_else_is_not_shown(name: str) 
 
 
 @pytest.mark.parametrize(
-    "name", ["Arch Support Insoles", "Phone Cases", "Mia Jensen", "Team Blue", "Кириллов", "李雷", ""]
+    "name",
+    [
+        "Arch Support Insoles",
+        "Phone Cases",
+        "Mia Jensen",
+        "Team Blue",
+        "Кириллов",
+        "李雷",
+        "Al de la Cruz",
+        "Clara Hilfiger",
+        "",
+    ],
 )
 def test_honest_names_pass(name: str) -> None:
     assert not pretends(name, "Support Team", "Cases")
