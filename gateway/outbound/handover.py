@@ -128,12 +128,15 @@ async def _transfer(connection: Connection, target: Target, data: bytes, patienc
 async def _broken_off(connection: Connection, happened: str) -> Answer:
     """The connection broke in the middle of the mail: the relay cannot have taken it, and may have said why."""
     connection.close()
+    later = Answer(Outcome.DEFERRED, 0, "", f"{happened}, in the middle of the mail")
     try:
         reply = await connection.hear()
     except TROUBLE:
-        return Answer(Outcome.DEFERRED, 0, "", f"{happened}, in the middle of the mail")
+        return later
     answer = judge(Stage.DOT, reply.code, reply.message)
-    return answer if reply.code >= 400 else Answer(Outcome.DEFERRED, 0, "", f"{happened}, in the middle of the mail")
+    if reply.code == 421:
+        raise Gone(answer)
+    return answer if reply.code >= 400 else later
 
 
 def with_line_ends(data: bytes) -> bytes:

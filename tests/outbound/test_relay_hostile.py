@@ -147,6 +147,12 @@ async def test_it_says_yes_before_it_has_heard_the_mail(office: Office) -> None:
     assert peer.mails == []
 
 
+async def test_it_closes_a_kept_session_before_the_mail(office: Office) -> None:
+    relay, peer = await office.has(DATA=["354 Go ahead", "354 Go ahead\r\n421 4.3.2 Closing", "354 Go ahead"])
+    assert [(await relay.send(SENDER, RECIPIENT, MAIL)).outcome for _ in range(2)] == [Outcome.SENT] * 2
+    assert (peer.connections, len(peer.mails)) == (2, 2)
+
+
 async def test_it_waits_for_the_mail_at_mail(office: Office) -> None:
     relay, peer = await office.has(MAIL="354 Go ahead")
     assert (await relay.send(SENDER, RECIPIENT, MAIL)).outcome is Outcome.RELAY_DOWN
