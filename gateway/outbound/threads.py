@@ -79,9 +79,11 @@ def outlook(case: Case, now: datetime) -> list[str]:
 
 
 def list_of(store: Store, name: str, domain: str) -> str:
-    """List-Id (RFC 2919): what people sort the mail of one store by. name: as mails show it.
+    """List-Id (RFC 2919): what those who work for a store sort its mail by. name: as mails show it.
 
-    Programs that answer by themselves keep silent towards lists (RFC 5230 §4.6), which is right for all our mail.
+    For them it is a list, and programs that answer by themselves keep silent towards one (RFC 5230 §4.6). A customer
+    gets letters about his own case: a ticket system of his would take them for bulk, and his provider would file them
+    under promotions. No mail has Precedence: its values mean the same, belong to no standard, and relays put such mail off.
     """
     label = _ATOM.sub("-", store.id.lower()).strip("-") or "store"
     return mime.mailbox("List-Id", name, f"{label}.{domain}")

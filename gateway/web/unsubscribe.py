@@ -4,20 +4,19 @@ GET, HEAD   a page with a button; nothing changes, since programs open all links
 POST        the button, or the mail system of whoever pressed `Unsubscribe` in his mail program
 """
 
-from urllib.parse import parse_qsl
-
 import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from gateway.cases.notices import Template
-from gateway.errors import Forbidden, NotFound
+from gateway.errors import Forbidden, Invalid, NotFound
 from gateway.outbound.mime import clean
 from gateway.rendering import Renderer
 from gateway.signing import Keyring, Purpose
 from gateway.web.bodies import read
 from gateway.web.pages import from_our_page, gone, holder, page
+from gateway.web.providers.forms import fields
 from store import parties
 from store.cases import Contact
 from store.database import Database
@@ -43,9 +42,13 @@ def pages(database: Database, keyring: Keyring, renderer: Renderer, *, public_ur
 
     @router.post("/{token}/{notice}", dependencies=[Depends(from_our_page(public_url, _PRESS_IT))])
     async def switch_off(request: Request, token: str, notice: str) -> Response:
-        """The one click. RFC 8058 §3.2: the body says what it is for."""
-        form = dict(parse_qsl((await read(request, FORM_BYTES)).decode("utf-8", "replace")))
-        if form.get("List-Unsubscribe") != "One-Click":
+        """The one click. RFC 8058 §3.2: the body says what it is for, and should be multipart/form-data."""
+        body = await read(request, FORM_BYTES)
+        try:
+            form = await fields(request.headers.get("content-type", ""), body)
+        except Invalid as error:
+            raise Forbidden(_PRESS_IT) from error
+        if form.get("List-Unsubscribe") != b"One-Click":
             raise Forbidden(_PRESS_IT)
         return await run_in_threadpool(mute, token, notice)
 

@@ -170,6 +170,16 @@ def test_one_click_switches_one_notice_off_for_one_person(world: World) -> None:
     assert world.case(first)["status"] == "AWAITING_MERCHANT"
 
 
+def test_one_click_comes_as_multipart_too(world: World) -> None:
+    """RFC 8058 §3.2 prefers it."""
+    world.open_case()
+    path = unsubscribe_link(world.newest_mail_to(MIA))
+    assert world.http.post(path, files={"List-Unsubscribe": (None, "Two-Clicks")}).status_code == 403
+    assert [member.muted for member in parties.members(STORE)] == [frozenset()]
+    assert world.http.post(path, files={"List-Unsubscribe": (None, "One-Click")}).status_code == 200
+    assert [member.muted for member in parties.members(STORE)] == [{"case_opened_merchant"}]
+
+
 def test_what_is_no_button_switches_nothing_off(world: World) -> None:
     world.open_case()
     path = unsubscribe_link(world.newest_mail_to(MIA))
