@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -40,11 +40,15 @@ log = structlog.get_logger("outbound")
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a mail came to. write: raises LeaseLost. also: what is written with it. told: whether others must hear."""
+    """What a mail came to. write: its result; raises LeaseLost. also: what follows from it, written with it.
+
+    news: of the relay, true whatever became of the mail. told: whether others must hear afterwards.
+    """
 
     write: Write
-    also: tuple[Write, ...] = ()
+    also: Write | None = None
     told: bool = False
+    news: tuple[Write, ...] = ()
 
 
 class Dispatcher:
@@ -183,9 +187,11 @@ class Dispatcher:
                     one.write()
                 except LeaseLost:
                     log.warning("outgoing.lease_lost")  # the other worker's result counts
-                    continue
-                for write in one.also:
-                    write()
+                else:
+                    if one.also is not None:
+                        one.also()
+                for tell in one.news:
+                    tell()
             return claims.claim(self._now(), self._worker, LEASE, free, ways) if claims_any else Claims(())
 
         told = any(one.told for one in settled)
@@ -233,29 +239,30 @@ class Dispatcher:
         log.info(
             "outgoing.tried", outbox_id=mail.id, case_id=mail.case_id, outcome=answer.outcome, answer=str(answer)
         )  # fmt: skip
-        settled = self._settled(mail, route, answer, rest)
-        return Settled(settled.write, (*settled.also, *self._news(route, rest, answer)), settled.told)
+        return replace(self._settled(mail, route, answer, rest), news=self._news(route, rest, answer))
 
     def _settled(self, mail: Outgoing, route: Route, answer: Answer, rest: Rest | None) -> Settled:
         """What an answer means for the mail."""
         text, now = str(answer), self._now()
         if answer.outcome is Outcome.SENT:
             return Settled(lambda: outbox.sent(mail, now, route.name, text))
-        if answer.outcome is Outcome.FAILED and route.trouble is not Trouble.REFUSES:
-            return self._failed(mail, answer, text)
         if answer.outcome is Outcome.UNCLEAR:
             return Settled(lambda: outbox.postpone(mail, now + UNCLEAR_PAUSE, route.name, text, unclear=True))
-        if answer.outcome is Outcome.RELAY_DOWN and not _is_suspect(answer, rest):
+        is_down = answer.outcome is Outcome.RELAY_DOWN and not _is_suspect(answer, rest)
+        is_sick = route.means_all(answer)
+        if answer.outcome is Outcome.FAILED and not is_sick:
+            return self._failed(mail, answer, text)
+        if now >= mail.give_up_at and not is_down:  # and nobody is taken for gone on the word of a sick relay
+            return self._failed(mail, replace(answer, outcome=Outcome.DEFERRED, dead=False), f"given up: {text}")
+        if is_down or is_sick:
             return Settled(lambda: outbox.give_back(mail, now, text))
-        if now >= mail.give_up_at:
-            return self._failed(mail, answer, f"given up: {text}")
         pause = BACK_OFF[min(mail.attempts, len(BACK_OFF)) - 1]
         return Settled(lambda: outbox.postpone(mail, now + pause, route.name, text))
 
     def _failed(self, mail: Outgoing, answer: Answer, text: str) -> Settled:
         """Never again, and whoever must know of it hears of it."""
         also = self._refused(mail, answer)
-        return Settled(lambda: outbox.failed(mail, mail.relay, text), () if also is None else (also,), also is not None)
+        return Settled(lambda: outbox.failed(mail, mail.relay, text), also, told=also is not None)
 
     def _news(self, route: Route, rest: Rest | None, answer: Answer) -> tuple[Write, ...]:
         """What is to be written about the relay."""

@@ -105,14 +105,18 @@ class Route:
             self.trouble, self._rests = None, 0
         return None
 
+    def means_all(self, answer: Answer) -> bool:
+        """Whether an answer that was heard, although about one mail, is for the relay's sake: another may take it."""
+        if self.trouble is Trouble.PUTS_OFF:
+            return _puts_off(answer)
+        return self.trouble is Trouble.REFUSES and answer.outcome is Outcome.FAILED and answer.code > 0
+
     def _trouble(self, mail: Outgoing, answer: Answer, now: datetime) -> Trouble | None:
         if answer.outcome is Outcome.RELAY_DOWN:
             return Trouble.DOWN
         if answer.outcome is Outcome.SENT:
             self._put_off.clear()
-        elif answer.outcome is Outcome.UNCLEAR or (
-            answer.outcome is Outcome.DEFERRED and answer.stage is not Stage.RCPT
-        ):
+        elif answer.outcome is Outcome.UNCLEAR or _puts_off(answer):
             self._put_off.add(mail.id)
             if len(self._put_off) >= IN_A_ROW or self.trouble is Trouble.PUTS_OFF:
                 return Trouble.PUTS_OFF
@@ -199,6 +203,11 @@ class Routes:
     def troubled(self) -> list[str]:
         """The names of the relays, if none of them works."""
         return [route.name for route in self._routes] if all(route.trouble for route in self._routes) else []
+
+
+def _puts_off(answer: Answer) -> bool:
+    """Whether a mail is put off, and not only its recipient."""
+    return answer.outcome is Outcome.DEFERRED and answer.stage is not Stage.RCPT
 
 
 def _first_end(routes: Iterable[Route], now: datetime) -> datetime | None:
