@@ -288,7 +288,11 @@ class Desk:
         raises takes the change back. Returns whether the case moved. Raises NotFound.
         """
         return self._once(
-            None, lambda: self._giving_back(case_id, message_id, because, cause), lambda _: True, also, durable=False
+            None,
+            lambda: self._giving_back(case_id, message_id, because, cause),
+            lambda _: True,
+            also,
+            durable=False,  # as for mail: what tells that this is to be done is a row
         )
 
     def _giving_back(self, case_id: str, message_id: str, because: str, cause: str) -> Callable[[], tuple[bool, str]]:

@@ -31,8 +31,8 @@ class Mailed:
     recipient: str
     role: Role | None
     template: str
+    state: str
     sent_at: datetime | None
-    report: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ class Undelivered:
 def find(handle: bytes) -> Mailed | None:
     """The mail whose bounce address holds that handle, or None."""
     row = sql(
-        "SELECT o.id, o.recipient, p.role, o.template, o.sent_at, o.report FROM outbox o"
+        "SELECT o.id, o.recipient, p.role, o.template, o.state, o.sent_at FROM outbox o"
         " LEFT JOIN participant p ON p.id = o.participant_id WHERE o.handle = ?",
         (handle,),
     ).fetchone()
     if row is None:
         return None
-    id_, recipient, role, template, sent_at, report = row
-    return Mailed(id_, recipient, _role(role), template, None if sent_at is None else from_ms(sent_at), report)
+    id_, recipient, role, template, state, sent_at = row
+    return Mailed(id_, recipient, _role(role), template, state, None if sent_at is None else from_ms(sent_at))
 
 
 def note(outbox_id: int, report: str, text: str, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from gateway.errors import Later
 from gateway.inbound.admit import Mailbox, Recipient
 from gateway.mail.bounce_texts import DELAYED
 from gateway.mail.bounces import Recipient as Reported
@@ -20,6 +21,7 @@ from gateway.mail.complaints import read_complaint
 from gateway.mail.parse import ParsedMail
 from gateway.mail.phrases import normalise
 from gateway.mail.report_words import ReportWords
+from gateway.outbound.paths import written
 from store import reports
 from store.reports import Mailed
 
@@ -43,12 +45,20 @@ class Heard:
     dead: bool = False
 
 
-def hear(mail: ParsedMail, verdict: Verdict, recipients: Iterable[Recipient], kept_at: datetime) -> tuple[Heard, ...]:
-    """Read a report, for each bounce address that it came to. Reads rows, writes none."""
+def hear(
+    mail: ParsedMail, verdict: Verdict, recipients: Iterable[Recipient], kept_at: datetime, *, patient: bool = True
+) -> tuple[Heard, ...]:
+    """Read a report, for each bounce address that it came to. Reads rows, writes none.
+
+    patient: whether to wait for the result of a mail that is being sent; raises Later then. Reports may be so fast.
+    """
     handles = {r.handle for r in recipients if r.mailbox is Mailbox.BOUNCE and r.handle is not None}
     if verdict.kind not in (Kind.BOUNCE, Kind.FEEDBACK):
         return ()
-    return tuple(_hear(mail, verdict, reports.find(handle), kept_at) for handle in sorted(handles))
+    mails = [reports.find(handle) for handle in sorted(handles)]
+    if patient and (busy := next((one for one in mails if one and one.state == "claimed"), None)):
+        raise Later(f"it is about mail {busy.id}, which is being sent at this moment")
+    return tuple(_hear(mail, verdict, about, kept_at) for about in mails)
 
 
 def _hear(mail: ParsedMail, verdict: Verdict, about: Mailed | None, kept_at: datetime) -> Heard:
@@ -63,13 +73,22 @@ def _hear(mail: ParsedMail, verdict: Verdict, about: Mailed | None, kept_at: dat
 
 def _bounced(mail: ParsedMail, about: Mailed) -> Heard:
     report = read_report(mail)
-    said = _of_nobody(mail) if report is None else report.about(about.recipient)
+    if report is None:
+        said = _of_nobody(mail)
+    else:
+        said = next(filter(None, map(report.about, _spellings(about.recipient))), None)
     if said is None:
         because = "it names nobody and gives no reason" if report is None else "it does not name its recipient"
         return Heard(because, about)
     news = _ACTIONS.get(said.action, "")
     text = said.diagnostic if said.status in said.diagnostic else f"{said.status} {said.diagnostic}".rstrip()
     return Heard(f"{news or said.action}, {text}" if text else news or said.action, about, news, text, said.hard)
+
+
+def _spellings(address: str) -> tuple[str, ...]:
+    """An address as the mail bears it, and as its relay was told it: reports name either."""
+    said = written(address)
+    return (address,) if said is None else (address, said.decode())
 
 
 def _of_nobody(mail: ParsedMail) -> Reported | None:
@@ -90,7 +109,7 @@ def _complained(mail: ParsedMail, verdict: Verdict, about: Mailed) -> Heard:
         if not any(name == "complaint subject" for name, _ in verdict.signs):
             return Heard("it is no complaint of a person", about)
         return _complaint(f"complaint from {reporter}", about)
-    if not complaint.is_about(about.recipient):
+    if not any(map(complaint.is_about, _spellings(about.recipient))):
         return Heard("it does not name its recipient", about)
     if not complaint.of_a_person:
         return Heard(f"it is no complaint of a person ({complaint.kind or 'of no type'})", about)

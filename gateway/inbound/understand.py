@@ -136,8 +136,8 @@ class Understander:
     def understand(self, kept: Kept, raw: bytes, *, patient: bool = True, in_full: bool = False) -> Understanding:
         """The stages. kept: its authentication is used when there is one, else made.
 
-        patient: whether to wait for a DNS that does not answer. in_full: read words and files also when nothing is to
-        be posted. Raises StillAsking to wait, Killed when reading takes too much.
+        patient: whether to wait for a DNS that does not answer, or a mail that is being sent. in_full: read words and
+        files also when nothing is to be posted. Raises StillAsking and Later to wait, Killed when it takes too much.
         """
         mail = self._reader.parse(raw)
         recipients = recipients_from_json(kept.recipients)
@@ -147,7 +147,7 @@ class Understander:
             # Before anything else is made of it: it is from us, and would be a loop.
             returned = Decision(Outcome.AUTOMATIC, "the canary came back")
             found = Understanding(mail, verdict, (returned,), canary=canary)
-        elif heard := hear(mail, verdict, recipients, kept.kept_at):
+        elif heard := hear(mail, verdict, recipients, kept.kept_at, patient=patient):
             outcome = _AUTOMATIC[verdict.kind]
             found = Understanding(mail, verdict, (Decision(outcome, _because(verdict, heard)),), heard=heard)
         elif known is not None:

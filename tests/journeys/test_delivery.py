@@ -10,7 +10,8 @@ import pytest
 
 from gateway.cases.lifecycle import Act, decide
 from gateway.cases.model import Role
-from store import alarms, cases, inbox, outbox, suppressions
+from store import alarms, cases, claims, inbox, outbox, suppressions
+from store.claims import Way, Ways
 from store.database import sql
 from tests import postmaster
 from tests.postmaster import DEAD, FULL
@@ -511,3 +512,42 @@ def test_many_workers_settle_once(world: World) -> None:
     world.work()
     assert sum(moved) == 1
     assert (len(told(world)), len(trail(world, case))) == (1, 2)
+
+
+def test_a_report_that_is_faster_than_the_relays_answer_is_written_waits_for_it(world: World) -> None:
+    case = world.open_case()
+    world.post_answer(case, WORDS)
+    (claimed,) = world.parts.database.write(
+        lambda: claims.claim(world.clock(), "busy", timedelta(minutes=5), 1, Ways((Way("relay", 9),))).mails
+    )
+    mail = Mail(claimed.envelope_from, TOM, claimed.data)
+    kept = report(world, mail, postmaster.postfix(mail))
+    assert inbox.get(kept).state == "pending"
+    assert "is being sent" in inbox.get(kept).reason
+    explained = world.parts.explainer.explain(inbox.get(kept), postmaster.postfix(mail))
+    assert "was not handed over" in explained["reports"][0]["because"]
+    world.parts.database.write(lambda: outbox.sent(claimed, world.clock(), "relay", "250 Ok"))
+    world.clock.advance(seconds=10)
+    world.work()
+    assert world.outcomes(kept) == ["bounce"]
+    assert (delivery(world, case)["state"], world.case(case)["status"]) == ("bounced", "AWAITING_MERCHANT")
+
+
+def test_a_report_is_explained(world: World) -> None:
+    _, mail = answered(world)
+    raw = postmaster.postfix(mail)
+    kept = report(world, mail, raw)
+    (said,) = world.parts.explainer.explain(inbox.get(kept), raw)["reports"]
+    assert (said["mail"], said["recipient"], said["report"], said["addressIsDead"]) == (
+        outbox_id(mail), TOM, "bounced", True,
+    )  # fmt: skip
+
+
+def test_a_report_names_the_domain_as_the_relay_was_told_it(world: World) -> None:
+    person = {"id": "cus_1jt9x3f6n5m2k8q4w7z0b1c", "email": "tom@küche.example.org", "firstName": "Tom"}
+    case = world.open_case(customer={**person, "lastName": "Reed", "locale": "en"})
+    world.post_answer(case, WORDS)
+    world.work()
+    mail = world.sink.to("tom@xn--kche-0ra.example.org")[-1]
+    report(world, mail, postmaster.postfix(mail))
+    assert (delivery(world, case)["state"], world.case(case)["status"]) == ("bounced", "AWAITING_MERCHANT")

@@ -77,8 +77,8 @@ def test_a_mail_is_found_by_the_handle_of_its_bounce_address(database: Database)
     outbox_id = sent(database)
     found = reports.find(bytes([1]) * 16)
     assert found is not None
-    assert (found.id, found.recipient, found.role, found.sent_at, found.report) == (
-        outbox_id, TOM, Role.CUSTOMER, NOW, "",
+    assert (found.id, found.recipient, found.role, found.state, found.sent_at) == (
+        outbox_id, TOM, Role.CUSTOMER, "sent", NOW,
     )  # fmt: skip
     assert reports.find(b"?" * 16) is None
 
