@@ -1,14 +1,14 @@
 """One relay that takes our mail, over connections that are kept between mails.
 
-    module      what it knows
-    ----------  -----------------------------------------------------------------
-    target      which relay: the url and the files beside it
-    wire        lines and replies, within bounds
-    sign_in     AUTH, and where the secret comes from
-    connect     the way to a connection that takes mail, and what to do without one
-    paths       addresses as MAIL and RCPT say them
-    handover    one mail over one connection
-    answers     what the relay means
+module      what it knows
+----------  -----------------------------------------------------------------
+target      which relay: the url and the files beside it
+wire        lines and replies, within bounds
+sign_in     AUTH, and where the secret comes from
+connect     the way to a connection that takes mail, and what to do without one
+paths       addresses as MAIL and RCPT say them
+handover    one mail over one connection
+answers     what the relay means
 """
 
 import asyncio
