@@ -125,7 +125,7 @@ def _invented(store: Store) -> Scene:
     label = Attachment("att_aaaaaaaaaaaaaaaaaaaaaaaa", "label.pdf", "application/pdf", 48_213, "0" * 64)
     said = (
         (Role.CUSTOMER, "Mia Jensen", "I ordered two weeks ago, and nothing has come.\nWhich parcel is mine?", ()),
-        (Role.SYSTEM, "", "Case is now awaiting merchant", ()),
+        (Role.SYSTEM, "", "Case is now awaiting the merchant", ()),
         (Role.MERCHANT, store.name, "It is on its way. The label is in the file.", (label,)),
         (Role.CUSTOMER, "Mia Jensen", "Thank you, I will wait until Friday.", ()),
         (Role.MERCHANT, store.name, "It was handed over this morning.\n\nYou should have it by Friday.", (label,)),
