@@ -148,6 +148,7 @@ async def _workers(parts: Parts, role: Role) -> AsyncIterator[None]:
         consumer.start()
         parts.jobs.wake_inbox()  # what was left behind is due now
         parts.jobs.wake_outbox()
+        parts.jobs.wake_deliveries()
     try:
         yield
     finally:
