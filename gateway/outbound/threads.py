@@ -83,7 +83,7 @@ def list_of(store: Store, name: str, domain: str) -> str:
 
     For them it is a list, and programs that answer by themselves keep silent towards one (RFC 5230 §4.6). A customer
     gets letters about his own case: a ticket system of his would take them for bulk, and his provider would file them
-    under promotions. No mail has Precedence: its values mean the same, belong to no standard, and relays put such mail off.
+    under promotions. No mail has Precedence: its values say the same of all mail, and belong to no standard.
     """
     label = _ATOM.sub("-", store.id.lower()).strip("-") or "store"
     return mime.mailbox("List-Id", name, f"{label}.{domain}")
