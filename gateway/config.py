@@ -250,6 +250,11 @@ class MailSection(Section):
     from_address: Annotated[str, AfterValidator(_mail_address)] = Field(
         "", description="The address in From; empty means cases@<reply_domain>."
     )
+    gmail_actions: bool = Field(
+        False,
+        description="Gmail shows a button that opens the case beside the subject. Register with Google first; it needs "
+        "https in public_url and a DKIM key.",
+    )
     operator_address: Annotated[str, AfterValidator(_mail_address)] = Field(
         "", description="Who runs this gateway and is mailed about held mail and alarms; empty: nobody is."
     )

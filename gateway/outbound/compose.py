@@ -287,6 +287,7 @@ class Composer:
             ],
             "marker": MARKER if notice.answerable else "",
             "link": links.case(person) if links and notice.why is not NotPosted.LEFT else "",
+            "gmail_actions": self._config.mail.gmail_actions,
             "kept_back": [
                 KeptBack(mime.clean(one.name), mime.clean(speech.said(one.reason))) for one in notice.kept_back
             ],

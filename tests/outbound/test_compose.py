@@ -2,6 +2,7 @@
 
 import base64
 import email
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -528,6 +529,25 @@ def test_files_are_listed_with_links_for_their_reader() -> None:
         "/files/"
         not in bodies(COMPOSER.compose_test(Notice(Template.MESSAGE_TO_CUSTOMER, CUSTOMER), what, "a@b.org", NOW))[0]
     )
+
+
+def test_gmail_is_told_of_the_link_only_when_that_is_wished() -> None:
+    told = CONFIG.model_copy(update={"mail": CONFIG.mail.model_copy(update={"gmail_actions": True})})
+    composer = Composer(told, KEYRING, Renderer())
+    odd = scene(ANSWER, case=replace(CASE, subject="</script><b>"), customer=replace(MIA, locale="fr"))
+    text, html = bodies(composer.compose(Notice(Template.MESSAGE_TO_CUSTOMER, CUSTOMER), odd, NOW))
+    (script,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', html.partition("<body")[0])
+    (link,) = set(re.findall(r"http://\S+/case/[a-z2-7]{56}", text))
+    assert json.loads(script) == {
+        "@context": "http://schema.org",
+        "@type": "EmailMessage",
+        "description": "Ouvrir la demande",
+        "potentialAction": {"@type": "ViewAction", "name": "Ouvrir la demande", "target": link, "url": link},
+    }
+    left = composer.compose(Notice(Template.NOT_POSTED, CUSTOMER, why=NotPosted.LEFT), scene(), NOW)
+    tested = composer.compose_test(Notice(Template.CASE_CLOSED, CUSTOMER), scene(), "ann@shop.example.org", NOW)
+    for mail in (answer(), left, tested, composer.compose_letter(Letter(Template.NO_CASE, "x@example.net"), NOW)):
+        assert "<script" not in bodies(mail)[1]
 
 
 def test_who_left_gets_no_link_and_who_has_an_old_address_does() -> None:
