@@ -20,7 +20,8 @@ _MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}")
 
 _FILETIME_BEGAN = datetime(1601, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)  # ten of Outlook's
-_ATOM = re.compile(r"[^a-z0-9-]+")
+_PREFIX = re.compile(r"[^\W\d_]{1,3}: (?=\S)")  # MS-OXCMSG §2.2.1.9
+_NOT_IN_LABEL = re.compile(r"[^a-z0-9-]+")
 
 
 def answering(ids: list[str]) -> list[str]:
@@ -62,7 +63,7 @@ def subject_of(subject: str, *, answers: bool) -> str:
 
 
 def outlook(case: Case, now: datetime) -> list[str]:
-    """Thread-Topic and Thread-Index (MS-OXOMSG §2.2.1.2, §2.2.1.3): the same for all mails of a case, but for its end.
+    """Thread-Topic and Thread-Index (MS-OXOMSG §2.2.1.3, §2.2.1.5): the same for all mails of a case, but for its end.
 
     Thread-Index is base64 of a root of 22 bytes (1, the five bytes below the highest of the FILETIME at which the case
     was opened, 16 bytes that stand for the case) and of five bytes for the mail: how long after the opening it was
@@ -73,7 +74,7 @@ def outlook(case: Case, now: datetime) -> list[str]:
     later = max(0, (now - case.created_at) // _TICK * 10) >> 18
     block = min(later, 2**31 - 1).to_bytes(4, "big") + b"\0"
     return [
-        mime.unstructured("Thread-Topic", subject_of(case.subject, answers=False)),
+        mime.unstructured("Thread-Topic", _PREFIX.sub("", mime.clean(case.subject), 1)),
         f"Thread-Index: {b64encode(root + block).decode()}",
     ]
 
@@ -85,7 +86,7 @@ def list_of(store: Store, name: str, domain: str) -> str:
     gets letters about his own case: a ticket system of his would take them for bulk, and his provider would file them
     under promotions. No mail has Precedence: its values say the same of all mail, and belong to no standard.
     """
-    label = _ATOM.sub("-", store.id.lower()).strip("-") or "store"
+    label = _NOT_IN_LABEL.sub("-", store.id.lower()).strip("-") or "store"
     return mime.mailbox("List-Id", name, f"{label}.{domain}")
 
 
