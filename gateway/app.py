@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from gateway import keys
+from gateway import keys, rendering
 from gateway.alerts import Alerts
 from gateway.canary import Canaries
 from gateway.config import Config
@@ -40,7 +40,6 @@ from gateway.outbound.relay import Relay
 from gateway.outbound.routes import Route, Routes
 from gateway.outbound.target import Target
 from gateway.overrides.words import Overrides
-from gateway.rendering import Renderer
 from gateway.reviews import Reviews
 from gateway.watch import Watch
 from store import counts, idempotency, logos, migrations, pace, retention
@@ -140,7 +139,9 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     redactor = Redactor(config.mail.reply_domain, config.gateway.public_url)
     overrides = Overrides(database, redactor, now)
     signer = sign.load(config)
-    composer = Composer(config, secrets.keyring, Renderer(), own_words=overrides.words, signer=signer, logo=logos.find)
+    composer = Composer(
+        config, secrets.keyring, rendering.built_in(), own_words=overrides.words, signer=signer, logo=logos.find
+    )
     desk = Desk(
         database,
         files,

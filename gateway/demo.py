@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import uvloop
 
-from gateway import serving
+from gateway import rendering, serving
 from gateway.app import Parts, build, utc_now
 from gateway.cases.model import Actor, Customer, Door, Key, NewCase, Order, Role
 from gateway.config import (
@@ -31,7 +31,6 @@ from gateway.inbound import admit
 from gateway.inbound.keep import Envelope
 from gateway.inbound.server import SmtpServer
 from gateway.outbound.relay import Answer, Relay
-from gateway.rendering import Renderer
 from gateway.web.mailbox import KEPT, Mailbox, pages
 from store import credentials, outbox
 
@@ -102,7 +101,9 @@ async def _demo(config: Config) -> int:
                 _welcome(parts, listening, token)
 
             try:
-                return await serving.work(parts, serving.Role.RUN, ready=ready, pages=pages(mailbox, Renderer(), send))
+                return await serving.work(
+                    parts, serving.Role.RUN, ready=ready, pages=pages(mailbox, rendering.built_in(), send)
+                )
             finally:
                 if door.done():
                     await door.result().close()

@@ -17,11 +17,11 @@ import structlog
 import uvicorn
 import uvloop
 
+from gateway import rendering
 from gateway.app import Parts
 from gateway.config import Config
 from gateway.errors import Invalid, Problem, StorageFull, StoreUnavailable
 from gateway.inbound.server import SmtpServer
-from gateway.rendering import Renderer
 from gateway.web import case_page, confirm, files, metrics, unsubscribe
 from gateway.web.providers.routes import make_router
 from gateway.web.server import make_app
@@ -204,7 +204,7 @@ async def _http(parts: Parts, role: Role, pages: "Pages | None") -> AsyncIterato
     http = parts.config.http
     app.include_router(metrics.make_router(counted, networks=http.metrics_from, proxies=http.proxy_from, now=parts.now))
     public_url = parts.config.gateway.public_url
-    keyring, renderer = parts.secrets.keyring, Renderer()
+    keyring, renderer = parts.secrets.keyring, rendering.built_in()
     app.include_router(confirm.pages(parts.database, keyring, renderer, public_url=public_url))
     app.include_router(unsubscribe.pages(parts.database, keyring, renderer, public_url=public_url))
     app.include_router(case_page.pages(keyring, parts.composer, renderer))

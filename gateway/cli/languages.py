@@ -2,6 +2,7 @@
 
 import typer
 
+from gateway.cli.installation import ConfigFile
 from gateway.cli.output import columns
 
 commands = typer.Typer()
@@ -10,12 +11,12 @@ commands.add_typer(language, name="language")
 
 
 @language.command("list")
-def list_languages() -> None:
+def list_languages(_: ConfigFile = None) -> None:
     """Show all languages. One that lacks messages is not used: its readers get English."""
     from gateway.locales import SOURCE, Catalogues, problems
-    from gateway.rendering import Renderer
+    from gateway.rendering import built_in
 
-    catalogues, messages = Catalogues(), Renderer().messages()
+    catalogues, messages = Catalogues(), built_in().messages()
     rows = []
     for name in catalogues.languages:
         found = () if name == SOURCE else problems(catalogues.get(name), messages)
@@ -24,9 +25,9 @@ def list_languages() -> None:
 
 
 @language.command("messages")
-def show_messages() -> None:
+def show_messages(_: ConfigFile = None) -> None:
     """Print every message as a file for translators (`.pot`)."""
     from gateway.locales import as_template
-    from gateway.rendering import Renderer
+    from gateway.rendering import built_in
 
-    typer.echo(as_template(Renderer().messages()), nl=False)
+    typer.echo(as_template(built_in().messages()), nl=False)

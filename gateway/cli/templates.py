@@ -179,11 +179,11 @@ def preview(
 ) -> None:
     """Show a mail as it would be sent, with an invented case or a real one. Its addresses and links do not work."""
     from gateway.cli.previews import Form, shown
-    from gateway.rendering import Renderer
+    from gateway.rendering import built_in
 
     which, kind = _template(name), Form(values.one_of(tuple(Form), form, "--format"))
     wanted = _Wanted(which, store, case, _role(reader), language)
-    loaded, renderer = settings(config), Renderer()
+    loaded, renderer = settings(config), built_in()
     if store or case:
         with _overrides(loaded) as overrides:
             mail = _specimen(loaded, renderer, wanted, overrides.words)

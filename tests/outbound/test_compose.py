@@ -37,7 +37,7 @@ from gateway.mail.quotes import MARKER, split_reply
 from gateway.outbound.compose import Composer, OutgoingMail, Scene, pretends
 from gateway.outbound.links import Links
 from gateway.outbound.sign import Signer, make_key
-from gateway.rendering import OwnWords, Rendered, Renderer, letter_sample, sample
+from gateway.rendering import OwnWords, Rendered, Renderer, built_in, letter_sample, sample
 from gateway.sentences import Sentence
 from gateway.signing import Keyring, Purpose
 from store.logos import Logo
@@ -46,7 +46,7 @@ NOW = datetime(2026, 11, 14, 9, 30, tzinfo=UTC)
 DOMAIN = "cases.example.org"
 CONFIG = Config(mail=MailSection(reply_domain=DOMAIN, operator_address="operator@example.org"))
 KEYRING = Keyring({3: b"k" * 32}, 3)
-COMPOSER = Composer(CONFIG, KEYRING, Renderer())
+COMPOSER = Composer(CONFIG, KEYRING, built_in())
 LINKS = Links(KEYRING, CONFIG.gateway.public_url)
 
 STORE = Store("shp_1", "Pixel Shop", NOW)
@@ -184,7 +184,7 @@ def test_the_message_id_is_bound_to_its_recipient() -> None:
 
 
 def test_the_same_random_bytes_give_the_same_mail() -> None:
-    composer = Composer(CONFIG, KEYRING, Renderer(), random_bytes=lambda count: b"r" * count)
+    composer = Composer(CONFIG, KEYRING, built_in(), random_bytes=lambda count: b"r" * count)
     notice = Notice(Template.MESSAGE_TO_CUSTOMER, CUSTOMER)
     assert composer.compose(notice, scene(ANSWER), NOW) == composer.compose(notice, scene(ANSWER), NOW)
 
@@ -533,7 +533,7 @@ def test_files_are_listed_with_links_for_their_reader() -> None:
 
 def test_gmail_is_told_of_the_link_only_when_that_is_wished() -> None:
     told = CONFIG.model_copy(update={"mail": CONFIG.mail.model_copy(update={"gmail_actions": True})})
-    composer = Composer(told, KEYRING, Renderer())
+    composer = Composer(told, KEYRING, built_in())
     odd = scene(ANSWER, case=replace(CASE, subject="</script><b>"), customer=replace(MIA, locale="fr"))
     text, html = bodies(composer.compose(Notice(Template.MESSAGE_TO_CUSTOMER, CUSTOMER), odd, NOW))
     (script,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', html.partition("<body")[0])
@@ -597,7 +597,7 @@ def test_a_persons_answer_is_a_persons_mail_to_other_programs() -> None:
 
 def test_only_the_store_speaks_from_its_own_address() -> None:
     signer = Signer([make_key("shop.example.org", "s1", "ed25519")])
-    composer = Composer(CONFIG, KEYRING, Renderer(), signer=signer)
+    composer = Composer(CONFIG, KEYRING, built_in(), signer=signer)
     store = replace(STORE, from_address="help@shop.example.org")
     said = {
         (CUSTOMER, ANSWER): "help@shop.example.org",
@@ -616,7 +616,7 @@ def test_only_the_store_speaks_from_its_own_address() -> None:
 def test_members_switch_notices_off_by_one_click_over_https_alone() -> None:
     member = replace(MERCHANT, member_id="mbr_1")
     secure = CONFIG.model_copy(update={"gateway": GatewaySection(public_url="https://cases.example.org")})
-    composer = Composer(secure, KEYRING, Renderer())
+    composer = Composer(secure, KEYRING, built_in())
     for template in CASE_MAILS:
         mail = read(composer.compose(Notice(template, member), scene(ANSWER), NOW))
         assert (mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click") is template.can_be_muted
@@ -696,7 +696,7 @@ def test_the_operator_reads_which_commands_help() -> None:
     assert "casegate inbox list --outcome held" in text
     assert "- The relay refuses our mail.\r\n" in bodies(letter(Template.ALARM, "Operator@example.org"))[0]
     assert "casegate" not in bodies(letter(Template.MAIL_HELD, "ann@shop.example.org"))[0]
-    nobody = Composer(Config(mail=MailSection(reply_domain=DOMAIN)), KEYRING, Renderer())
+    nobody = Composer(Config(mail=MailSection(reply_domain=DOMAIN)), KEYRING, built_in())
     facts = {"held": (HELD,)}
     text, _ = bodies(nobody.compose_letter(Letter(Template.MAIL_HELD, "ann@shop.example.org", facts=facts), NOW))
     assert "write to those who run Cases for you" in text
@@ -1029,7 +1029,7 @@ def test_support_looks_like_nobody_else(template: Template, to: Participant, new
 
 
 PICTURED = replace(STORE, logo=Logo("image/png", 320, 96, PNG).digest)
-COMPOSER_WITH_LOGO = Composer(CONFIG, KEYRING, Renderer(), logo=lambda digest: Logo("image/png", 320, 96, PNG))
+COMPOSER_WITH_LOGO = Composer(CONFIG, KEYRING, built_in(), logo=lambda digest: Logo("image/png", 320, 96, PNG))
 
 
 def test_a_logo_goes_with_the_mail_and_nothing_is_loaded() -> None:
@@ -1045,7 +1045,7 @@ def test_a_logo_goes_with_the_mail_and_nothing_is_loaded() -> None:
     for attribute in (f'src="cid:{content_id}"', 'alt="Pixel Shop"', 'width="160"', 'height="48"'):
         assert attribute in shown
     assert content_id.endswith(f"@{DOMAIN}")
-    gone = Composer(CONFIG, KEYRING, Renderer()).compose(
+    gone = Composer(CONFIG, KEYRING, built_in()).compose(
         Notice(Template.CASE_CLOSED, CUSTOMER), scene(store=PICTURED), NOW
     )
     assert "cid:" not in bodies(gone)[1]

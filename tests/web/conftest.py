@@ -19,7 +19,7 @@ from gateway.cases.model import Store
 from gateway.config import Config
 from gateway.desk import Desk
 from gateway.outbound.compose import Composer
-from gateway.rendering import Renderer
+from gateway.rendering import built_in
 from gateway.signing import Keyring
 from gateway.web.server import make_app
 from store import credentials, migrations, parties
@@ -135,7 +135,7 @@ def make_door(tmp_path: Path, clock: Clock, database: Database) -> Callable[[], 
     def make() -> tuple[FastAPI, list[str]]:
         files = Files(tmp_path / "files")
         files.open()
-        composer = Composer(Config(), Keyring({0: b"k" * 32}, 0), Renderer())
+        composer = Composer(Config(), Keyring({0: b"k" * 32}, 0), built_in())
         desk = Desk(
             database, files, composer,
             reply_domain=Config().mail.reply_domain, support_name="Support Team", now=clock, wake=lambda: None,
