@@ -66,7 +66,8 @@ def test_each_problem_is_a_line() -> None:
 def test_the_commands_of_the_design_are_there() -> None:
     assert set(COMMANDS) == {
         "run", "demo", "smtp", "web", "worker", "check", "migrate", "config", "store add", "store set", "store list",
-        "member add", "member remove", "member list", "member mute", "member unmute", "token create", "token list", "token revoke", "deliver", "sweep",
+        "member add", "member remove", "member list", "member mute", "member unmute", "token create", "token list",
+        "token revoke", "deliver", "sweep",
         "inbox list", "inbox show", "inbox replay", "inbox release", "inbox drop",
         "explain", "alarm list", "alarm clear", "outbox list", "outbox show", "outbox retry",
         "suppression list", "suppression add", "suppression remove", "dkim create", "dkim list",
