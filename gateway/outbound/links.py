@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from gateway.cases.model import Attachment, Participant
 from gateway.cases.notices import Template
+from gateway.mail import filenames
 from gateway.signing import Keyring, Purpose
 
 _NAME_CHARACTERS = 100
@@ -29,7 +30,8 @@ class Links:
 
     def file(self, person: Participant, attachment: Attachment) -> str:
         """Where he gets a file of it. The name is for people: nobody looks at it."""
-        name = quote(attachment.filename[-_NAME_CHARACTERS:].encode("utf-8", "replace"), safe="")
+        name = filenames.safe(attachment.filename) or filenames.default(attachment.mime_type)
+        name = quote(name[-_NAME_CHARACTERS:], safe="")
         return f"{self._base}/files/{self._token(Purpose.FILE, person)}/{attachment.id}/{name}"
 
     def unsubscribe(self, person: Participant, notice: Template) -> str:

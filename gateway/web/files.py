@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 
 from gateway.cases.model import Audience
 from gateway.errors import NotFound
+from gateway.mail import filenames
 from gateway.rendering import Renderer
 from gateway.signing import Keyring, Purpose
 from gateway.web.pages import PRIVATE, gone, holder
@@ -24,17 +25,19 @@ def routes(keyring: Keyring, files: Files, renderer: Renderer) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/files/{token}/{attachment_id}/{name}", methods=["GET", "HEAD"])
-    def download(token: str, attachment_id: str, name: str) -> Any:
-        """The bytes, or those of a Range (RFC 9110 §14)."""
+    def download(token: str, attachment_id: str) -> Any:
+        """The bytes, or those of a Range (RFC 9110 §14). The name in the address is for people."""
         try:
             person = holder(keyring, Purpose.FILE, token).person
             found = cases.find_attachment(attachment_id, person.case_id, Audience.of(person.role))
             if found is None:
                 raise NotFound("There is no such file")
             place = files.place_of(found.sha256)
+            status = place.stat()
         except (NotFound, FileNotFoundError):
             return gone(renderer)
         # RFC 6266: the name as it was sent, encoded where it is not ASCII.
-        return FileResponse(place, media_type=found.mime_type, filename=found.filename, headers=_HEADERS)
+        name = filenames.safe(found.filename) or filenames.default(found.mime_type)
+        return FileResponse(place, media_type=found.mime_type, filename=name, headers=_HEADERS, stat_result=status)
 
     return router
