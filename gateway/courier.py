@@ -6,7 +6,8 @@ from datetime import datetime
 from gateway.cases.model import Participant
 from gateway.cases.notices import Letter, Notice, Template
 from gateway.errors import NotFound
-from gateway.outbound.compose import Composer, OutgoingMail, Scene
+from gateway.outbound.compose import Composer, OutgoingMail
+from gateway.outbound.telling import Scene
 from store import cases, outbox
 
 

@@ -41,7 +41,8 @@ from gateway.cases.notices import Notice
 from gateway.courier import queue
 from gateway.errors import Invalid, NotFound, Problem
 from gateway.opening import Opened, as_participant, opening, refuse_own_addresses
-from gateway.outbound.compose import Composer, Scene
+from gateway.outbound.compose import Composer
+from gateway.outbound.telling import Scene
 from store import cases, idempotency, parties, reports
 from store.cases import CaseFile, VersionConflict
 from store.database import Database

@@ -24,7 +24,8 @@ from gateway.cases.model import (
 )
 from gateway.courier import queue
 from gateway.errors import Conflict, Invalid, NotFound, Problem
-from gateway.outbound.compose import Composer, Scene
+from gateway.outbound.compose import Composer
+from gateway.outbound.telling import Scene
 from store import cases, parties
 from store.cases import VersionConflict
 from store.identifiers import new_id

@@ -23,7 +23,8 @@ from gateway.cases.model import (
 from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template, Whose
 from gateway.desk import HISTORY
 from gateway.errors import Invalid, NotFound, Problem
-from gateway.outbound.compose import Composer, OutgoingMail, Scene
+from gateway.outbound.compose import Composer, OutgoingMail
+from gateway.outbound.telling import Scene
 from store import cases
 
 #: Who reads each mail about a case; the first one is shown when nobody is named.

@@ -5,7 +5,8 @@ from fastapi.responses import Response
 
 from gateway.cases.model import Audience
 from gateway.errors import NotFound
-from gateway.outbound.compose import Composer, Scene
+from gateway.outbound.compose import Composer
+from gateway.outbound.telling import Scene
 from gateway.rendering import Renderer
 from gateway.signing import Keyring, Purpose
 from gateway.web.pages import gone, holder, page

@@ -34,9 +34,11 @@ from gateway.config import Config, GatewaySection, MailSection
 from gateway.mail.classify import LOOP_HEADER, Kind, classify
 from gateway.mail.parse import parse
 from gateway.mail.quotes import MARKER, split_reply
-from gateway.outbound.compose import Composer, OutgoingMail, Scene, pretends
+from gateway.outbound.compose import Composer, OutgoingMail
 from gateway.outbound.links import Links
+from gateway.outbound.names import pretends
 from gateway.outbound.sign import Signer, make_key
+from gateway.outbound.telling import Scene
 from gateway.rendering import OwnWords, Rendered, Renderer, built_in, letter_sample, sample
 from gateway.sentences import Sentence
 from gateway.signing import Keyring, Purpose
