@@ -157,7 +157,9 @@ def _settings(config: Config, relay_port: int) -> Config:
     """
     return config.model_copy(
         update={
-            "gateway": config.gateway.model_copy(update={"data_dir": config.gateway.data_dir / "demo"}),
+            "gateway": config.gateway.model_copy(
+                update={"data_dir": config.gateway.data_dir / "demo", "public_url": f"http://{config.http.listen}"}
+            ),
             "smtp": SmtpSection(listen=config.smtp.listen),
             "relay": (RelaySection.model_validate({"url": f"smtp://{HERE}:{relay_port}"}),),
             "database": DatabaseSection(),

@@ -40,9 +40,11 @@ _PAGE_HEADERS = {
     "Content-Security-Policy": _OURS + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",  # `no-referrer` would take the Origin away from our own forms
 }
+#: Its links open beside the demo, as in a mail program: our pages are shown in no frame.
+LINKS_OPEN = "allow-popups allow-popups-to-escape-sandbox"
 # A mail has its own document: within the page the page's policy would take its inline styles away.
 _MAIL_HEADERS = {
-    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "Content-Security-Policy": f"sandbox {LINKS_OPEN}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'",
     "Referrer-Policy": "no-referrer",
 }
@@ -144,7 +146,8 @@ def pages(mailbox: Mailbox, renderer: Renderer, send: Send) -> Pages:
         mail = mailbox.find(number)
         if mail is None or mail.parsed.html is None:
             raise NotFound("There is no such mail here")
-        return Response(mail.parsed.html, media_type="text/html", headers=_MAIL_HEADERS)
+        html = mail.parsed.html.replace("<head>", '<head>\n<base target="_blank">', 1)
+        return Response(html, media_type="text/html", headers=_MAIL_HEADERS)
 
     @router.post("/mails/{number}", dependencies=[Depends(_from_our_page)])
     async def reply(request: Request, behind: Behind, number: int) -> Response:

@@ -19,7 +19,7 @@ from gateway.mail.quotes import split_reply
 from gateway.outbound.relay import Answer, Outcome
 from gateway.rendering import Renderer
 from gateway.signing import Keyring
-from gateway.web.mailbox import ANSWER_BYTES, KEPT, Mail, Mailbox, answer, pages, reply_address
+from gateway.web.mailbox import ANSWER_BYTES, KEPT, LINKS_OPEN, Mail, Mailbox, answer, pages, reply_address
 from store import outbox
 from tests.web.conftest import cases_url
 
@@ -144,10 +144,11 @@ def test_a_mail_is_shown_in_every_form(demo: Demo) -> None:
     assert "Auto-Submitted" in page
     assert "Content-Transfer-Encoding: quoted-printable" in page
     assert "Answer as Ada Byron" in page
-    assert f'<iframe class="html" sandbox="" src="/demo/mails/{mail.id}/html"' in page
+    assert f'<iframe class="html" sandbox="{LINKS_OPEN}" src="/demo/mails/{mail.id}/html"' in page
     shown = demo.browser.get(f"/demo/mails/{mail.id}/html")
-    assert shown.text == mail.parsed.html
-    assert shown.headers["content-security-policy"].startswith("sandbox; default-src 'none'; ")
+    assert shown.text.replace('\n<base target="_blank">', "", 1) == mail.parsed.html != shown.text
+    assert shown.headers["content-security-policy"].startswith(f"sandbox {LINKS_OPEN}; default-src 'none'; ")
+    assert "allow-scripts" not in shown.headers["content-security-policy"]
 
 
 def test_what_strangers_wrote_stays_text(demo: Demo) -> None:
