@@ -115,6 +115,7 @@ def _close(parts: Parts) -> None:
     parts.authenticator.close()
     parts.reader.close()
     parts.dispatcher.close()
+    parts.queue.storage.close()
     parts.overrides.close()
     parts.database.close()
 

@@ -113,8 +113,10 @@ def at_terminal(command: list[str], environment: Mapping[str, str], *, keys: str
     written, deadline = bytearray(), time.monotonic() + PATIENCE
     try:
         while True:
-            readable, _, _ = select.select([terminal], [], [], deadline - time.monotonic())
-            assert readable, f"{command[0]} waits for its user:\n{seen(written)}"
+            waiting = select.poll()  # `select.select` takes no descriptor above 1,023
+            waiting.register(terminal, select.POLLIN)
+            is_ready = waiting.poll(1_000 * (deadline - time.monotonic()))
+            assert is_ready, f"{command[0]} waits for its user:\n{seen(written)}"
             try:
                 piece = os.read(terminal, 65_536)
             except OSError:  # how Linux says that the other side has gone

@@ -219,6 +219,7 @@ class World:
         self.http.close()
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
+        self.parts.database.close()  # for the connection of the test's own thread, which lives on
 
     def work(self) -> None:
         """Process and send all that is due."""
