@@ -314,6 +314,7 @@ def sample(reader: str) -> dict[str, object]:
         "marker": "above this line",  # "" when an answer would not come to the case
         "link": "https://cases.example.org/c/1",  # to the case, or ""
         "gmail_actions": False,  # whether Gmail is told of the link (schema.org)
+        "unsubscribe": "",  # the page on which a member switches such mails off
         "kept_back": [{"name": "holiday.mov", "reason": "files of this type are not taken"}],
         "text_in_file": True,  # the end of a long text was added as a file
         "why": "",  # why a mail was not posted: nothing new, revoked, left, not taken

@@ -87,8 +87,7 @@ class Composer:
         fields += threads.outlook(scene.view.case, now)
         if person.role is not Role.CUSTOMER:
             fields.append(threads.list_of(scene.store, names.store, self._domain))
-        if person.member_id is not None and notice.template.can_be_muted:
-            fields += threads.unsubscribing(self._links.unsubscribe(person, notice.template))
+        fields += threads.unsubscribing(self._links.unsubscribe(person, notice.template))
         answers = notice.template.answers_mail or bool(person.reference_ids or person.last_sent_id)
         subject = threads.subject_of(rendered.subject, answers=answers)
         image = self._teller.image(context, scene)

@@ -35,8 +35,11 @@ class Links:
         return f"{self._base}/files/{self._token(Purpose.FILE, person)}/{attachment.id}/{name}"
 
     def unsubscribe(self, person: Participant, notice: Template) -> str:
-        """Where he switches a notice off; "" where RFC 8058 §3.1 allows no address because it is not https."""
-        if not self._base.startswith("https://"):
+        """Where a member of a store switches a notice off; "" for others, and for what nobody switches off.
+
+        Also "" without https, which RFC 8058 §3.1 asks for.
+        """
+        if person.member_id is None or not notice.can_be_muted or not self._base.startswith("https://"):
             return ""
         return f"{self._base}/unsubscribe/{self._token(Purpose.UNSUBSCRIBE, person)}/{notice}"
 

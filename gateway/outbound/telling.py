@@ -139,6 +139,7 @@ class Teller:
             "marker": MARKER if notice.answerable else "",
             "link": links.case(person) if links and notice.why is not NotPosted.LEFT else "",
             "gmail_actions": self._config.mail.gmail_actions,
+            "unsubscribe": links.unsubscribe(person, notice.template) if links else "",
             "kept_back": [
                 KeptBack(mime.clean(one.name), mime.clean(speech.said(one.reason))) for one in notice.kept_back
             ],

@@ -623,6 +623,9 @@ def test_members_switch_notices_off_by_one_click_over_https_alone() -> None:
         mail = read(composer.compose(Notice(template, member), scene(ANSWER), NOW))
         assert (mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click") is template.can_be_muted
         assert (mail["List-Unsubscribe"] or "").endswith(f"/{template}>") is template.can_be_muted
+        for body in bodies(composer.compose(Notice(template, member), scene(ANSWER), NOW)):
+            assert ("/unsubscribe/" in body) is ("Do not mail me" in body) is template.can_be_muted
+            assert body.rfind("/unsubscribe/") >= body.rfind("/case/") or not template.can_be_muted
         assert read(composer.compose(Notice(template, CUSTOMER), scene(ANSWER), NOW))["List-Unsubscribe"] is None
         assert read(COMPOSER.compose(Notice(template, member), scene(ANSWER), NOW))["List-Unsubscribe"] is None
 
