@@ -290,6 +290,9 @@ def check_doors(config: "Config") -> Iterator[Finding]:
     from gateway.web.providers.public_keys import p256_key
 
     yield ok("mail comes in by " + ", ".join(_ways_in(config)))
+    public_url = config.gateway.public_url
+    if not _is_local(config.mail.reply_domain) and _is_local(urlsplit(public_url).hostname or ""):
+        yield warning(f"mails link to {public_url}, which nobody else can open: set gateway.public_url")
     providers = config.providers
     if providers.sendgrid_public_key:
         try:

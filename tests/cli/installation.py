@@ -56,7 +56,7 @@ class Installation:
     def __init__(self, folder: Path, relay_port: int) -> None:
         self.file = folder / "settings.toml"
         self.file.write_text(
-            f'[gateway]\ndata_dir = "{folder / "data"}"\n'
+            f'[gateway]\ndata_dir = "{folder / "data"}"\npublic_url = "https://cases.example.org"\n'
             '[http]\nlisten = "127.0.0.1:0"\n[smtp]\nlisten = "127.0.0.1:0"\n'
             '[mail]\nreply_domain = "cases.example.org"\n'
             f'[[relay]]\nurl = "smtp://127.0.0.1:{relay_port}"\n'

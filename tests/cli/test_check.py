@@ -40,6 +40,14 @@ def test_beside_a_running_gateway_all_is_well(installation: Installation, mailbo
     assert set.union(*found.values()) == {"ok"}
 
 
+def test_links_that_nobody_can_open_are_a_warning(installation: Installation, mailbox: Mailbox) -> None:
+    text = installation.file.read_text()
+    installation.file.write_text(text.replace("https://cases.example.org", "http://127.0.0.1:8080"))
+    done = installation.casegate("check")
+    assert verdicts(done)["doors"] == {"ok", "warning"}
+    assert "set gateway.public_url" in done.out
+
+
 def test_a_relay_that_is_down_fails_and_is_named(installation: Installation, closed_port: int) -> None:
     done = installation.casegate("check")
     assert done.status == 1
