@@ -12,7 +12,7 @@ _HOW = "write smtp://user:password@host:port or smtps://user:password@host:port"
 class Encryption(StrEnum):
     """When a connection is encrypted."""
 
-    OFFERED = "offered"  # STARTTLS when the relay has it, else not; with whoever answers (RFC 7435)
+    OFFERED = "when offered"  # STARTTLS when the relay has it, else not; with whoever answers (RFC 7435)
     REQUIRED = "required"  # STARTTLS or nothing
     IMPLICIT = "implicit"  # from the first byte (RFC 8314)
 

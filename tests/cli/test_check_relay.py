@@ -67,7 +67,7 @@ def test_the_dialogue_and_a_verdict(installation: Installation, peer: ScriptedRe
     done = installation.casegate("check", "--relay", "2")
     assert done.status == 0
     assert done.lines == [
-        f"relay 127.0.0.1:{peer.port}, encryption offered",
+        f"relay 127.0.0.1:{peer.port}, encryption when offered",
         "S: 220 relay.example.org ESMTP",
         "C: EHLO cases.example.org",
         "S: 250-relay.example.org",
