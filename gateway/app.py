@@ -14,6 +14,7 @@ import uvloop
 from gateway import keys, rendering
 from gateway.alerts import Alerts
 from gateway.canary import Canaries
+from gateway.changes import Changes
 from gateway.config import Config
 from gateway.courier import Courier
 from gateway.deliveries import Deliveries
@@ -45,6 +46,7 @@ from gateway.watch import Watch
 from store import counts, idempotency, logos, migrations, pace, retention
 from store.database import Database
 from store.files import Files
+from store.ledger import Ledger
 from tasks.jobs import Jobs, declare
 from tasks.queue import Bell, Queue, make_queue
 
@@ -64,11 +66,13 @@ class Parts:
     config: Config
     database: Database
     files: Files
+    ledger: Ledger
     secrets: keys.Secrets
     admission: Admission
     intake: Intake
     overrides: Overrides
     composer: Composer
+    changes: Changes
     desk: Desk
     reader: Reader
     authenticator: Authenticator
@@ -134,6 +138,7 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     """Build all parts. run: the embedded all-in-one, which migrates and makes missing secrets. Raises Invalid."""
     database, files = open_store(config, migrate=run)
     secrets = keys.load(config, database, may_make=run, now=now())
+    ledger = Ledger(config.ledger_file)
     bell, stopping = Bell(), threading.Event()
     # Whoever leaves work behind wakes `jobs`, which are declared below: they are made of what is built first.
     redactor = Redactor(config.mail.reply_domain, config.gateway.public_url)
@@ -142,15 +147,8 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     composer = Composer(
         config, secrets.keyring, rendering.built_in(), own_words=overrides.words, signer=signer, logo=logos.find
     )
-    desk = Desk(
-        database,
-        files,
-        composer,
-        reply_domain=config.mail.reply_domain,
-        support_name=config.support.name,
-        now=now,
-        wake=lambda: jobs.wake_outbox(),
-    )
+    changes = Changes(database, files, composer, now=now, wake=lambda: jobs.wake_outbox())
+    desk = Desk(changes, composer, reply_domain=config.mail.reply_domain, support_name=config.support.name)
     admission = Admission(
         secrets.keyring,
         reply_domain=config.mail.reply_domain,
@@ -247,7 +245,7 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
 
     jobs = declare(queue, bell, processor, dispatcher, deliveries, sweep)
     return Parts(
-        config, database, files, secrets, admission, intake, overrides, composer, desk, reader, authenticator,
+        config, database, files, ledger, secrets, admission, intake, overrides, composer, changes, desk, reader, authenticator,
         processor, releases, Explainer(understander, desk, answers, now), reviews, alerts, canaries, watch,
         deliveries, dispatcher, jobs, bell, queue, stopping, sweep, now,
     )  # fmt: skip

@@ -525,6 +525,11 @@ class Config(BaseSettings):
         return Path(urlsplit(self.files.url).path) if self.files.url else self.gateway.data_dir / "files"
 
     @property
+    def ledger_file(self) -> Path:
+        """What must stay undone after a restore (`store.ledger`)."""
+        return self.gateway.data_dir / "ledger.jsonl"
+
+    @property
     def from_address(self) -> str:
         """The address in From, with the default filled in."""
         return self.mail.from_address or f"cases@{self.mail.reply_domain}"

@@ -25,12 +25,11 @@ class Courier:
         if file is None:
             raise NotFound("There is no such case")
         mail = self._composer.compose(notice, Scene(file.store, file.view, (), ()), now)
-        if not person.active:  # whose access is over gets this last mail all the same
-            return lambda: queue(mail, None, None, now)
 
         def job() -> None:
             contact = cases.contact(person.id)  # as his thread is by now: a posting may have gone on with it
-            queue(mail, contact.person if contact else None, None, now)
+            # Whose access is over gets this last mail all the same.
+            queue(mail, contact.person if contact and person.active else None, None, now)
 
         return job
 
@@ -38,17 +37,24 @@ class Courier:
         """A mail outside of all cases."""
         now = self._now()
         mail = self._composer.compose_letter(letter, now)
-        return lambda: queue(mail, None, None, now)
+
+        def job() -> None:
+            queue(mail, None, None, now)
+
+        return job
 
 
-def queue(mail: OutgoingMail, person: Participant | None, message_id: str | None, now: datetime) -> None:
-    """Write one outgoing mail, and note it in its recipient's thread. Runs in the writer.
+def queue(
+    mail: OutgoingMail, person: Participant | None, message_id: str | None, now: datetime, valid_while: str = ""
+) -> int:
+    """Write one outgoing mail, and note it in its recipient's thread. Runs in the writer. Returns its id.
 
-    person: whose access is looked at again before it is sent; None for somebody who is on no case.
+    person: whose access is looked at again before it is sent; None for somebody who is on no case. valid_while: see
+    `store.validity`.
     """
     if person is not None:
         cases.extend_thread(person, mail.rfc_message_id)
-    outbox.insert(
+    return outbox.insert(
         outbox.NewMail(
             handle=mail.handle,
             case_id=mail.participant.case_id if mail.participant else "",
@@ -62,6 +68,7 @@ def queue(mail: OutgoingMail, person: Participant | None, message_id: str | None
             subject=mail.subject,
             data=mail.data,
             route=outbox.OPERATOR if mail.template is Template.ALARM else "",
+            valid_while=valid_while,
         ),
         now,
     )

@@ -1,18 +1,10 @@
 """The desk: the one place where cases are opened, answered and changed, whatever the door.
 
-Theory of operation. An operation loads what it looks at, lets the pure law decide, renders the mails, and only then
-enters one short write transaction, which checks that the case is still the one that was loaded; when somebody was
-faster, all of it is repeated. Message, trail, case, mails and the request's key commit together or not at all.
-
-Every method blocks on the database: call it from worker threads only.
+`gateway.changes` has the theory of operation. Every method blocks on the database: call it from worker threads only.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import TypeVar
-
-import structlog
+from collections.abc import Callable
+from dataclasses import replace
 
 from gateway.cases import lifecycle, notices
 from gateway.cases.lifecycle import Act, Change
@@ -26,7 +18,6 @@ from gateway.cases.model import (
     CaseView,
     Door,
     Draft,
-    File,
     Key,
     Message,
     NewCase,
@@ -38,35 +29,19 @@ from gateway.cases.model import (
     Status,
 )
 from gateway.cases.notices import Notice
-from gateway.courier import queue
+from gateway.changes import Audited, Changes, Entry, may_see, no_such_case
 from gateway.errors import Invalid, NotFound, Problem
-from gateway.opening import Opened, as_participant, opening, refuse_own_addresses
+from gateway.opening import Opened, opening, refuse_own_addresses
 from gateway.outbound.compose import Composer
-from gateway.outbound.telling import Scene
-from store import cases, idempotency, parties, reports
-from store.cases import CaseFile, VersionConflict
-from store.database import Database
-from store.files import Files
+from store import audit, cases, reports
+from store.cases import CaseFile
 from store.identifiers import new_id
 
-T = TypeVar("T")
-
-ATTEMPTS = 3  # optimistic ones; after them the whole operation runs in the writer, where nobody can be faster
-HISTORY = 5  # earlier messages that are quoted in a mail
-_SYSTEM = Actor(Role.SYSTEM, Door.SYSTEM)
-_ASKED = {Status.AWAITING_CUSTOMER: Act.AWAIT_CUSTOMER, Status.OPEN: Act.REOPEN, Status.CLOSED: Act.CLOSE}
-
-log = structlog.get_logger("desk")
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A message that is about to be written."""
-
-    message: Message
-    participant_id: int | None = None
-    mail_id: str = ""
-    full_text: str = ""
+_ASKED = {
+    Status.AWAITING_CUSTOMER: Act.AWAIT_CUSTOMER,
+    Status.OPEN: Act.REOPEN,
+    Status.CLOSED: Act.CLOSE,
+}
 
 
 class Desk:
@@ -74,30 +49,24 @@ class Desk:
 
     def __init__(
         self,
-        database: Database,
-        files: Files,
+        changes: Changes,
         composer: Composer,
         *,
         reply_domain: str,
         support_name: str,
-        now: Callable[[], datetime],
-        wake: Callable[[], None],
     ) -> None:
-        self._database = database
-        self._files = files
+        self._changes = changes
         self._composer = composer
         self._reply_domain = reply_domain
         self._support_name = support_name
-        self._now = now
-        self._wake = wake  # tells that outgoing mail waits
 
     # Reading
 
     def case(self, case_id: str, actor: Actor) -> CaseView:
         """One case. Raises NotFound."""
         view = cases.find(case_id)
-        if view is None or not _may_see(actor, view.case):
-            raise _no_such_case()
+        if view is None or not may_see(actor, view.case):
+            raise no_such_case()
         return view
 
     def cases(self, query: CaseQuery, actor: Actor) -> Page[CaseView]:
@@ -122,10 +91,10 @@ class Desk:
         store, key used for another request), Invalid.
         """
         refuse_own_addresses(new, self._reply_domain)
-        attachments = self._keep_files(new.files)
-        return self._once(
+        attachments = self._changes.keep_files(new.files)
+        return self._changes.once(
             key,
-            lambda: opening(new, attachments, self._composer, actor.door, self._now()),
+            lambda: opening(new, attachments, self._composer, actor, self._changes.now()),
             lambda case_id: Opened(self.case(case_id, actor), repeated=True),
         )
 
@@ -149,8 +118,8 @@ class Desk:
             raise Invalid((Problem("body", f"must have at most {MESSAGE_CHARACTERS} characters"),))
         if not draft.body and not draft.files:
             raise Invalid((Problem("body", "must not be empty"),))
-        parts = tuple((body, self._keep_files(files)) for body, files in split_draft(draft))
-        return self._once(
+        parts = tuple((body, self._changes.keep_files(files)) for body, files in split_draft(draft))
+        return self._changes.once(
             key,
             lambda: self._answering(case_id, actor, draft, parts),
             lambda ids: Posted(cases.find_messages(ids.split()), repeated=True),
@@ -164,9 +133,10 @@ class Desk:
 
         Raises NotFound or NotAllowed.
         """
-        file = self._load(case_id, actor)
+        file = self._changes.load(case_id, actor)
         act = lifecycle.reply_act(actor.role, by_mail=actor.door is Door.MAIL)
-        change = lifecycle.decide(file.view.case, act, actor.role, self._now(), messages=len(split_draft(draft)))
+        now, messages = self._changes.now(), len(split_draft(draft))
+        change = lifecycle.decide(file.view.case, act, actor.role, now, messages=messages)
         return change.case.status, notices.on_reply(file.participants, actor.role, actor.participant_id)
 
     def _answering(
@@ -177,13 +147,13 @@ class Desk:
         parts: tuple[tuple[str, tuple[Attachment, ...]], ...],
     ) -> Callable[[], tuple[Posted, str]]:
         """Decide and render an answer. parts: text and files of each message. Returns the job that writes it."""
-        now = self._now()
-        file = self._load(case_id, actor)
+        now = self._changes.now()
+        file = self._changes.load(case_id, actor)
         author = next((p for p in file.participants if p.id == actor.participant_id), None)
         act = lifecycle.reply_act(actor.role, by_mail=actor.door is Door.MAIL)
         change = lifecycle.decide(file.view.case, act, actor.role, now, messages=len(parts))
         entries = [
-            _Entry(
+            Entry(
                 Message(
                     id=new_id("cmsg", now), case_id=case_id, number=file.message_count + place, sender_type=actor.role,
                     sender_id=self._author_id(actor, file, author), sender_name=self._author_name(actor, file, author),
@@ -196,7 +166,7 @@ class Desk:
             for place, (body, attachments) in enumerate(parts, 1)
         ]  # fmt: skip
         told = notices.on_reply(file.participants, actor.role, actor.participant_id)
-        write = self._changing(file, change, entries, told, now)
+        write = self._changes.changing(file, change, entries, told, now, Audited(actor, "case.answered"))
         posted = Posted(tuple(entry.message for entry in entries))
 
         def job() -> tuple[Posted, str]:
@@ -232,15 +202,15 @@ class Desk:
             raise Invalid((Problem("", "Nothing to update"),))
         if status is not None and status not in _ASKED:
             raise Invalid((Problem("status", "AWAITING_MERCHANT is set by the system only"),))
-        return self._once(
+        return self._changes.once(
             None, lambda: self._setting(case_id, actor, status, priority), lambda _: self.case(case_id, actor)
         )
 
     def _setting(
         self, case_id: str, actor: Actor, status: Status | None, priority: Priority | None
     ) -> Callable[[], tuple[CaseView, str]]:
-        now = self._now()
-        file = self._load(case_id, actor)
+        now = self._changes.now()
+        file = self._changes.load(case_id, actor)
         before = file.view.case
         change = Change(replace(before, updated_at=now), None)
         if status is not None:
@@ -254,7 +224,7 @@ class Desk:
             told = notices.on_reopened(file.participants, actor.role)
         if replace(change.case, updated_at=before.updated_at) == before:
             return lambda: (file.view, case_id)  # it is as asked already
-        write = self._changing(file, change, [], told, now)
+        write = self._changes.changing(file, change, [], told, now, _noted(actor, before, change))
         after = replace(file.view, case=replace(change.case, version=before.version + 1))
 
         def job() -> tuple[CaseView, str]:
@@ -267,17 +237,18 @@ class Desk:
         """The merchant has seen everything (CONTRACT §5.6). Raises NotFound."""
 
         def attempt() -> Callable[[], tuple[CaseView, str]]:
-            file = self._load(case_id, actor)
+            file = self._changes.load(case_id, actor)
             case = replace(file.view.case, unread_count=0)
 
             def job() -> tuple[CaseView, str]:
                 if case != file.view.case:
                     cases.update(case, file.message_count)
+                    audit.record(actor, "case.read", self._changes.now(), store_id=case.store_id, case_id=case.id)
                 return replace(file.view, case=case), case_id
 
             return job
 
-        return self._once(None, attempt, lambda _: self.case(case_id, actor))
+        return self._changes.once(None, attempt, lambda _: self.case(case_id, actor))
 
     def give_back(
         self, case_id: str, message_id: str, because: str, cause: str, *, also: Callable[[bool], None]
@@ -288,7 +259,7 @@ class Desk:
         because none came. because, cause: as in `Notice`. also: runs in the same transaction, with the result; what it
         raises takes the change back. Returns whether the case moved. Raises NotFound.
         """
-        return self._once(
+        return self._changes.once(
             None,
             lambda: self._giving_back(case_id, message_id, because, cause),
             lambda _: True,
@@ -297,8 +268,8 @@ class Desk:
         )
 
     def _giving_back(self, case_id: str, message_id: str, because: str, cause: str) -> Callable[[], tuple[bool, str]]:
-        now = self._now()
-        file = self._load(case_id, _SYSTEM)
+        now = self._changes.now()
+        file = self._changes.load(case_id, audit.SYSTEM)
         post = cases.last_post(case_id)
         is_last = any(m.id == message_id and m.sender_type in (Role.MERCHANT, Role.SUPPORT) for m in post)
         if not is_last or not lifecycle.waits_for_reply(file.view.case):
@@ -307,7 +278,8 @@ class Desk:
         reason = f" ({because})" if because else ""
         change = replace(change, trail=f"{change.trail}: the last message did not reach the customer{reason}")
         told = notices.on_not_delivered(file.participants, because, cause)
-        write = self._changing(file, change, [], told, now, about=post)
+        audited = Audited(audit.SYSTEM, "case.given_back", {"message": message_id})
+        write = self._changes.changing(file, change, [], told, now, audited, about=post)
 
         def job() -> tuple[bool, str]:
             write()
@@ -315,120 +287,18 @@ class Desk:
 
         return job
 
-    # What all operations share
 
-    def _once(
-        self,
-        key: Key | None,
-        attempt: Callable[[], Callable[[], tuple[T, str]]],
-        repeat: Callable[[str], T],
-        also: Callable[[T], None] | None = None,
-        *,
-        durable: bool = True,
-    ) -> T:
-        """Decide outside the transaction, write inside it, again when somebody was faster; once for each key.
-
-        attempt: loads, decides and renders; what it returns writes, and tells the result and the text under which a
-        repeated request finds it again. repeat: the result from that text.
-        """
-
-        def transaction(job: Callable[[], tuple[T, str]] | None) -> T:
-            found = idempotency.find(key, self._now()) if key is not None else None
-            if found is not None:
-                result = repeat(found)
-            else:
-                result, text = (job or attempt())()
-                if key is not None:
-                    idempotency.remember(key, text, self._now())
-            if also is not None:
-                also(result)
-            return result
-
-        for _ in range(ATTEMPTS):
-            if key is not None and also is None:
-                found = idempotency.find(key, self._now())
-                if found is not None:
-                    return repeat(found)
-            job = attempt()
-            try:
-                return self._database.write(lambda job=job: transaction(job), then=self._wake, durable=durable)  # type: ignore[misc]
-            except VersionConflict:
-                continue
-        return self._database.write(lambda: transaction(None), then=self._wake, durable=durable)
-
-    def _load(self, case_id: str, actor: Actor) -> CaseFile:
-        file = cases.load(case_id)
-        if file is None or not _may_see(actor, file.view.case):
-            raise _no_such_case()
-        known = {person.member_id for person in file.participants}
-        newcomers = tuple(
-            as_participant(case_id, member, file.store)
-            for member in parties.members(file.store.id)
-            if member.id not in known
-        )
-        return replace(file, participants=file.participants + newcomers) if newcomers else file
-
-    def _changing(
-        self,
-        file: CaseFile,
-        change: Change,
-        entries: list[_Entry],
-        told: Sequence[Notice],
-        now: datetime,
-        about: tuple[Message, ...] = (),
-    ) -> Callable[[], None]:
-        """Render the mails of a change. Returns what writes it: messages, trail, case, mails, threads.
-
-        about: messages that stand in the case already, which the mails tell instead of new ones.
-        """
-        entries = list(entries)
-        case = change.case
-        if change.trail is not None:
-            number = file.message_count + len(entries) + 1
-            entries.append(_Entry(replace(_trail(case, number, change.trail, now), audience=change.audience)))
-        new = about or tuple(entry.message for entry in entries)
-        earlier = tuple(m for m in cases.last_messages(case.id, HISTORY) if m not in about) if told else ()
-        scene = Scene(file.store, replace(file.view, case=case), new, earlier)
-        mails = [(notice.to, self._composer.compose(notice, scene, now)) for notice in told]
-        message_id = entries[0].message.id if entries else None
-
-        def write() -> None:
-            cases.update(case, file.message_count + len(entries))
-            for entry in entries:
-                cases.insert_message(
-                    entry.message,
-                    participant_id=entry.participant_id,
-                    mail_id=entry.mail_id,
-                    full_text=entry.full_text,
-                )
-            for person, mail in mails:
-                # Who joined the store after the case was opened becomes a participant with the first mail to him.
-                known = person if person.id else replace(person, id=cases.insert_participant(person))
-                queue(mail, known, message_id, now)
-            log.info("case.changed", case_id=case.id, status=case.status, messages=len(entries), mails=len(mails))
-
-        return write
-
-    def _keep_files(self, files: Sequence[File]) -> tuple[Attachment, ...]:
-        """Bytes before rows (DESIGN §4)."""
-        now = self._now()
-        digests = self._files.keep([file.data for file in files], self._database, now)
-        return tuple(
-            Attachment(new_id("catt", now), file.filename, file.mime_type, len(file.data), digest)
-            for file, digest in zip(files, digests, strict=True)
-        )
-
-
-def _may_see(actor: Actor, case: Case) -> bool:
-    return actor.store_id is None or actor.store_id == case.store_id
-
-
-def _no_such_case() -> NotFound:
-    return NotFound("There is no such case")
-
-
-def _trail(case: Case, number: int, text: str, now: datetime) -> Message:
-    return Message(
-        id=new_id("cmsg", now), case_id=case.id, number=number, sender_type=Role.SYSTEM, sender_id=None,
-        sender_name="", body=text, created_at=now,
-    )  # fmt: skip
+def _noted(actor: Actor, before: Case, change: Change) -> Audited:
+    """What the audit trail says of settings that somebody changed."""
+    if change.closed:
+        action = "case.closed"
+    elif change.reopened:
+        action = "case.reopened"
+    else:
+        action = "case.changed"
+    after, detail = change.case, dict[str, object]()
+    if after.status != before.status:
+        detail["status"] = [before.status, after.status]
+    if after.priority != before.priority:
+        detail["priority"] = [before.priority, after.priority]
+    return Audited(actor, action, detail)

@@ -9,11 +9,12 @@ import structlog
 
 from gateway.cases import notices
 from gateway.cases.model import (
+    Actor,
     Attachment,
     Case,
     CaseView,
-    Door,
     Member,
+    MemberRole,
     Message,
     NewCase,
     Order,
@@ -26,7 +27,7 @@ from gateway.courier import queue
 from gateway.errors import Conflict, Invalid, NotFound, Problem
 from gateway.outbound.compose import Composer
 from gateway.outbound.telling import Scene
-from store import cases, parties
+from store import audit, cases, parties
 from store.cases import VersionConflict
 from store.identifiers import new_id
 
@@ -42,7 +43,7 @@ class Opened:
 
 
 def opening(
-    new: NewCase, attachments: tuple[Attachment, ...], composer: Composer, door: Door, now: datetime
+    new: NewCase, attachments: tuple[Attachment, ...], composer: Composer, actor: Actor, now: datetime
 ) -> Callable[[], tuple[Opened, str]]:
     """Decide and render the opening. Returns the job that writes it, and tells the id of the case.
 
@@ -66,7 +67,10 @@ def opening(
         sender_name=new.customer.name, body=new.body, created_at=now, attachments=attachments,
     )  # fmt: skip
     notify = {} if known else {address.lower(): (address, name) for address, name in new.notify}
-    newcomers = tuple(Member(new_id("mbr", now), store.id, *who) for who in notify.values())
+    newcomers = tuple(
+        Member(new_id("mbr", now), store.id, *who, role=MemberRole.AGENT if place else MemberRole.OWNER)
+        for place, who in enumerate(notify.values())
+    )
     people = [
         Participant(0, case.id, Role.CUSTOMER, new.customer.email, new.customer.name, os.urandom(16)),
         *(as_participant(case.id, member, store) for member in (*staff, *newcomers)),
@@ -89,7 +93,8 @@ def opening(
         cases.insert_message(message, participant_id=ids[people[0].handle], mail_id="", full_text="")
         for person, mail in mails:
             queue(mail, replace(person, id=ids[person.handle]), message.id, now)
-        log.info("case.opened", case_id=case.id, door=door, mails=len(mails))
+        audit.record(actor, "case.opened", now, store_id=store.id, case_id=case.id)
+        log.info("case.opened", case_id=case.id, door=actor.door, mails=len(mails))
         return Opened(view), case.id
 
     return job

@@ -26,7 +26,7 @@ from gateway.cases.model import (
     Status,
     Store,
 )
-from store import stored_files
+from store import parties, stored_files
 from store.database import sql
 from store.tables import from_ms, to_ms
 
@@ -67,20 +67,20 @@ class Contact:
 _CASE = (
     "c.id, c.store_id, c.customer_id, c.order_id, c.subject, c.status, c.priority, c.escalated, c.unread_count,"
     " c.last_message_at, c.last_message_by, c.last_activity_at, c.closed_at, c.closed_by, c.created_at, c.updated_at,"
-    " c.version"
+    " c.version, c.reopened_at"
 )
 _CUSTOMER = "k.id, k.store_id, k.email, k.first_name, k.last_name, k.locale, k.time_zone"
 _ORDER = "o.id, o.store_id, o.customer_id, o.number, o.amount, o.currency, o.status, o.created_at"
 _VIEW = f"{_CASE}, {_CUSTOMER}, {_ORDER}"
 _FROM = "FROM cases c JOIN customer k ON k.id = c.customer_id JOIN orders o ON o.id = c.order_id"
-_CASE_COLUMNS, _CUSTOMER_COLUMNS, _VIEW_COLUMNS = 17, 7, 32
+_CASE_COLUMNS, _CUSTOMER_COLUMNS, _VIEW_COLUMNS = 18, 7, 33
 
 
 def _case(row: Sequence[Any]) -> Case:
     return Case(
         row[0], row[1], row[2], row[3], row[4], Status(row[5]), Priority(row[6]), bool(row[7]), row[8], from_ms(row[9]),
         Role(row[10]), from_ms(row[11]), _moment(row[12]), None if row[13] is None else Role(row[13]), from_ms(row[14]),
-        from_ms(row[15]), row[16],
+        from_ms(row[15]), row[16], _moment(row[17]),
     )  # fmt: skip
 
 
@@ -106,15 +106,14 @@ def find(case_id: str) -> CaseView | None:
 def load(case_id: str) -> CaseFile | None:
     """A case with everything that an operation needs, or None."""
     row = sql(
-        f"SELECT {_VIEW}, c.message_count, s.id, s.name, s.created_at, s.strict, s.locale, s.time_zone, s.colour,"
-        f" s.from_address, s.logo {_FROM} JOIN store s ON s.id = c.store_id WHERE c.id = ?",
+        f"SELECT {_VIEW}, c.message_count, {parties.store_columns('s')} {_FROM} JOIN store s ON s.id = c.store_id"
+        " WHERE c.id = ?",
         (case_id,),
     ).fetchone()
     if row is None:
         return None
-    count, store_id, name, created, strict, *look = row[_VIEW_COLUMNS:]
-    store = Store(store_id, name, from_ms(created), bool(strict), *look)
-    return CaseFile(_view(row), store, participants(case_id), count)
+    count, *store = row[_VIEW_COLUMNS:]
+    return CaseFile(_view(row), parties.store_of(store), participants(case_id), count)
 
 
 def search(store_id: str, query: CaseQuery) -> Page[CaseView]:
@@ -161,12 +160,12 @@ def update(case: Case, message_count: int) -> None:
     changed = sql(
         "UPDATE cases SET status = ?, priority = ?, escalated = ?, unread_count = ?, last_message_at = ?,"
         " last_message_by = ?, last_activity_at = ?, closed_at = ?, closed_by = ?, updated_at = ?, message_count = ?,"
-        " version = version + 1 WHERE id = ? AND version = ?",
+        " reopened_at = ?, version = version + 1 WHERE id = ? AND version = ?",
         (
             case.status, case.priority, case.escalated, case.unread_count, to_ms(case.last_message_at),
             case.last_message_by, to_ms(case.last_activity_at),
             None if case.closed_at is None else to_ms(case.closed_at), case.closed_by, to_ms(case.updated_at),
-            message_count, case.id, case.version,
+            message_count, None if case.reopened_at is None else to_ms(case.reopened_at), case.id, case.version,
         ),
     ).rowcount  # fmt: skip
     if changed != 1:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from store import outbox, suppressions
+from store import outbox, suppressions, validity
 from store.database import sql
 from store.outbox import ACTIVE, OPERATOR, SUPPRESSED, UNCLEAR_TRIES, Outgoing
 from store.pace import Paces
@@ -91,6 +91,8 @@ def claim(now: datetime, worker: str, lease: timedelta, limit: int, ways: Ways) 
 
 def barred(mail: "Due", now: datetime) -> str:
     """Why a mail must not be sent, "" when it may be. HARDENING rule 13: asked when it is claimed, right before."""
+    if mail.valid_while and (why := validity.broken(mail.valid_while, mail.case_id)):
+        return why
     if mail.participant_id is not None and not _still(mail.participant_id, mail.generation):
         return "the recipient is no longer part of the case"
     why = suppressions.bars(mail.recipient, mail.template, now)
@@ -122,6 +124,8 @@ class Due(NamedTuple):  # made for every mail: cheaper than a dataclass
     unclear: int
     bound_until: int | None
     is_new: bool
+    case_id: str
+    valid_while: str
 
     @property
     def domain(self) -> str:
@@ -131,7 +135,7 @@ class Due(NamedTuple):  # made for every mail: cheaper than a dataclass
 
 _DUE = (
     "SELECT id, participant_id, generation, template, recipient, relay,"
-    f" unclear + {outbox.LOST}, {outbox.BOUND_UNTIL}, due_at = created_at FROM outbox"
+    f" unclear + {outbox.LOST}, {outbox.BOUND_UNTIL}, due_at = created_at, case_id, valid_while FROM outbox"
 )
 _NEXT = "ORDER BY due_at, id LIMIT ?"
 

@@ -45,6 +45,7 @@ class NewMail:
     subject: str
     data: bytes
     route: str = ""
+    valid_while: str = ""
 
 
 STATES = ("queued", "claimed", "sent", "failed", "cancelled")
@@ -147,19 +148,21 @@ def _outgoing(row: tuple, barred: str = "") -> Outgoing:  # type: ignore[type-ar
     )  # fmt: skip
 
 
-def insert(mail: NewMail, now: datetime) -> None:
-    """Queue a finished mail."""
+def insert(mail: NewMail, now: datetime) -> int:
+    """Queue a finished mail. Returns its id."""
     at = to_ms(now)
-    sql(
+    row: tuple[int] = sql(
         "INSERT INTO outbox (handle, case_id, participant_id, generation, message_id, template, recipient,"
         " envelope_from, rfc_message_id, subject, state, due_at, attempts, unclear, worker, created_at, give_up_at,"
-        " relay, answer, route, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, 0, '', ?, ?, '', '', ?, ?)",
+        " relay, answer, route, valid_while, data)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, 0, '', ?, ?, '', '', ?, ?, ?) RETURNING id",
         (
             mail.handle, mail.case_id, mail.participant_id, mail.generation, mail.message_id, mail.template,
             mail.recipient, mail.envelope_from, mail.rfc_message_id, mail.subject, at, at, to_ms(now + GIVE_UP),
-            mail.route, mail.data,
+            mail.route, mail.valid_while, mail.data,
         ),
-    )  # fmt: skip
+    ).fetchone()  # fmt: skip
+    return row[0]
 
 
 def mark_claimed(outbox_id: int, worker: str, lease_end: datetime, relay: str, barred: str) -> Outgoing:

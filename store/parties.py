@@ -1,32 +1,63 @@
 """Who a case is between: stores, their members, customers, and the orders that cases are about."""
 
+import json
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any
 
-from gateway.cases.model import Customer, Member, Order, Store
+from gateway.cases.model import Customer, Member, MemberRole, Order, Store
+from gateway.cases.settings import CaseSettings
 from gateway.errors import Conflict, NotFound
 from store.database import sql
 from store.identifiers import new_id
 from store.tables import from_ms, to_ms
 
-_STORE = "id, name, created_at, strict, locale, time_zone, colour, from_address, logo"
+_STORE = "id, name, created_at, strict, locale, time_zone, colour, from_address, logo, settings"
 _CUSTOMER = "id, store_id, email, first_name, last_name, locale, time_zone"
-_MEMBER = "id, store_id, email, name, muted"
+_MEMBER = "id, store_id, email, name, muted, role"
 
 
 def find_store(store_id: str) -> Store | None:
     """A store, or None."""
     row = sql(f"SELECT {_STORE} FROM store WHERE id = ?", (store_id,)).fetchone()
-    return None if row is None else _store(row)
+    return None if row is None else store_of(row)
 
 
-def _store(row: Sequence[Any]) -> Store:
-    return Store(row[0], row[1], from_ms(row[2]), bool(row[3]), *row[4:])
+def store_columns(table: str) -> str:
+    """The columns of a store in a query, where its table has another name."""
+    return ", ".join(f"{table}.{column}" for column in _STORE.split(", "))
+
+
+def store_of(row: Sequence[Any]) -> Store:
+    """A store from its columns."""
+    id_, name, created_at, strict, locale, time_zone, colour, from_address, logo, settings = row
+    return Store(
+        id_, name, from_ms(created_at), bool(strict), locale, time_zone, colour, from_address, logo, _settings(settings)
+    )
+
+
+def _settings(text: str) -> CaseSettings:
+    """Settings from the JSON of those that differ from the default."""
+    if text == "{}":
+        return _NOTHING_SET
+    values = json.loads(text)
+    if "holidays" in values:
+        values["holidays"] = tuple(date.fromisoformat(day) for day in values["holidays"])
+    return CaseSettings(**values)
+
+
+_NOTHING_SET = CaseSettings()
+
+
+def _settings_as_json(settings: CaseSettings) -> str:
+    usual = asdict(_NOTHING_SET)
+    values = {name: value for name, value in asdict(settings).items() if value != usual[name]}
+    return json.dumps(values, default=str)  # dates in ISO 8601
 
 
 def _member(row: Sequence[Any]) -> Member:
-    return Member(row[0], row[1], row[2], row[3], frozenset(row[4].split()))
+    return Member(row[0], row[1], row[2], row[3], frozenset(row[4].split()), MemberRole(row[5]))
 
 
 def get_store(store_id: str) -> Store:
@@ -40,10 +71,10 @@ def get_store(store_id: str) -> Store:
 def add_store(store: Store) -> bool:
     """Add a store inside a write. False when there is one with that id already; that one stays as it is."""
     added = sql(
-        f"INSERT INTO store ({_STORE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        f"INSERT INTO store ({_STORE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (
             store.id, store.name, to_ms(store.created_at), store.strict, store.locale, store.time_zone, store.colour,
-            store.from_address, store.logo,
+            store.from_address, store.logo, _settings_as_json(store.settings),
         ),
     )  # fmt: skip
     return bool(added.rowcount)
@@ -52,11 +83,11 @@ def add_store(store: Store) -> bool:
 def save_store(store: Store) -> None:
     """Write the settings of a store. Raises NotFound."""
     changed = sql(
-        "UPDATE store SET name = ?, strict = ?, locale = ?, time_zone = ?, colour = ?, from_address = ?, logo = ?"
-        " WHERE id = ?",
+        "UPDATE store SET name = ?, strict = ?, locale = ?, time_zone = ?, colour = ?, from_address = ?, logo = ?,"
+        " settings = ? WHERE id = ?",
         (
             store.name, store.strict, store.locale, store.time_zone, store.colour, store.from_address, store.logo,
-            store.id,
+            _settings_as_json(store.settings), store.id,
         ),
     ).rowcount  # fmt: skip
     if changed != 1:
@@ -65,7 +96,7 @@ def save_store(store: Store) -> None:
 
 def stores() -> tuple[Store, ...]:
     """All stores by name."""
-    return tuple(_store(row) for row in sql(f"SELECT {_STORE} FROM store ORDER BY name"))
+    return tuple(store_of(row) for row in sql(f"SELECT {_STORE} FROM store ORDER BY name"))
 
 
 def members(store_id: str) -> tuple[Member, ...]:
@@ -107,9 +138,9 @@ def add_member(store_id: str, email: str, name: str, now: datetime) -> Member:
 def insert_member(member: Member, now: datetime) -> None:
     """Add a person of a store that is being made. The same address twice is one person."""
     sql(
-        "INSERT INTO member (id, store_id, email, name, active, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO member (id, store_id, email, name, active, created_at, role) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (store_id, email) DO NOTHING",
-        (member.id, member.store_id, member.email, member.name, True, to_ms(now)),
+        (member.id, member.store_id, member.email, member.name, True, to_ms(now), member.role),
     )
 
 

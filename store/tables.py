@@ -57,6 +57,7 @@ class Row(Model):
 class StoreRow(Row):
     """A merchant's shop. strict: takes a customer's mail from his own address only, a merchant's only proven.
 
+    settings: those of `CaseSettings` that differ from the default, as JSON.
     How its mail looks: colour is `#rrggbb`, logo the digest of a `StoreLogoRow`; each "" for what all stores have.
     """
 
@@ -69,6 +70,7 @@ class StoreRow(Row):
     colour = CharField(7, constraints=[_EMPTY])
     from_address = CharField(254, constraints=[_EMPTY])
     logo = CharField(64, constraints=[_EMPTY])
+    settings = TextField(constraints=[SQL("DEFAULT '{}'")])
 
     class Meta:
         """Name."""
@@ -129,6 +131,7 @@ class MemberRow(Row):
     active = BooleanField()
     created_at = Moment()
     muted = TextField(constraints=[_EMPTY])
+    role = CharField(16, constraints=[SQL("DEFAULT 'agent'")])
 
     class Meta:
         """Name and keys."""
@@ -175,7 +178,7 @@ class OrderRow(Row):
 
 
 class CaseRow(Row):
-    """A ticket."""
+    """A ticket. reopened_at: when it was reopened last."""
 
     id = CharField(48, primary_key=True)
     store_id = CharField(48)
@@ -195,6 +198,7 @@ class CaseRow(Row):
     updated_at = Moment()
     message_count = IntegerField()
     version = IntegerField()
+    reopened_at = Moment(null=True)
 
     class Meta:
         """`case` is a word of SQL."""
@@ -204,6 +208,24 @@ class CaseRow(Row):
             (("store_id", "last_message_at", "created_at"), False),
             (("store_id", "status", "last_message_at", "created_at"), False),
         )
+
+
+# Word for word the conditions of the queries that look for what is due.
+CaseRow.add_index(
+    CaseRow.index(
+        CaseRow.store_id, CaseRow.last_activity_at, where=SQL("status = 'AWAITING_CUSTOMER'"), name="cases_idle"
+    )
+)
+CaseRow.add_index(CaseRow.index(CaseRow.closed_at, where=SQL("status = 'CLOSED'"), name="cases_closed"))
+CaseRow.add_index(CaseRow.index(CaseRow.created_at, name="cases_opened"))
+CaseRow.add_index(CaseRow.index(CaseRow.reopened_at, where=SQL("reopened_at IS NOT NULL"), name="cases_reopened"))
+CaseRow.add_index(
+    CaseRow.index(
+        CaseRow.last_message_at,
+        where=SQL("priority IN ('HIGH', 'URGENT') AND status IN ('OPEN', 'AWAITING_MERCHANT')"),
+        name="cases_urgent",
+    )
+)
 
 
 class ParticipantRow(Row):
@@ -388,6 +410,7 @@ class OutboxRow(Row):
     report_text says it in the words of whoever reported; reports counts all that came.
     told_at: when it was seen to that the people of its case hear that it did not arrive.
     bound_until: until then a mail with an unclear ending goes by the same relay only.
+    valid_while: what must still be so when it is sent (`store.validity`), "" for nothing.
     """
 
     id = AutoField()
@@ -420,6 +443,7 @@ class OutboxRow(Row):
     reports = IntegerField(constraints=[_FALSE])
     told_at = Moment(null=True)
     bound_until = Moment(null=True)
+    valid_while = CharField(64, constraints=[_EMPTY])
 
     class Meta:
         """Name."""
@@ -656,6 +680,125 @@ class CanaryRow(Row):
         table_name = "canary"
 
 
+class WarningRow(Row):
+    """That a silent case was to be closed: one for each time of silence, which began at `idle_since`.
+
+    outbox_id: the mail that said so. closes_at: what it promised. state: waiting; closed, when the case was; or
+    undelivered, when the customer cannot know, so that the case stays open.
+    """
+
+    case_id = CharField(48)
+    idle_since = Moment()
+    outbox_id = IntegerField(unique=True)
+    warned_at = Moment()
+    closes_at = Moment()
+    state = CharField(16)
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "warning"
+        primary_key = CompositeKey("case_id", "idle_since")
+
+
+WarningRow.add_index(WarningRow.index(WarningRow.closes_at, where=SQL("state = 'waiting'"), name="warning_due"))
+
+
+class EscalationRow(Row):
+    """Why support was called into a case: each reason once. signal: its kind; about: what tells two of a kind apart."""
+
+    id = AutoField()
+    case_id = CharField(48)
+    signal = CharField(32)
+    about = CharField(64)
+    at = Moment()
+    reason = TextField()
+
+    class Meta:
+        """Name and keys."""
+
+        table_name = "escalation"
+        indexes = ((("case_id", "signal", "about"), True),)
+
+
+class AuditRow(Row):
+    """Who did what, when, through which door. Ids, never names: an erased person's rows stay (HARDENING rule 25).
+
+    role, actor_id, door: of the actor. action: such as `case.closed`. subject: the id of what was changed, when it is
+    no case. detail: JSON.
+    """
+
+    id = AutoField()
+    at = Moment()
+    role = CharField(16)
+    actor_id = CharField(64)
+    door = CharField(16)
+    action = CharField(64)
+    store_id = CharField(48)
+    case_id = CharField(48)
+    subject = CharField(64)
+    detail = TextField()
+
+    class Meta:
+        """Name."""
+
+        table_name = "audit"
+
+
+AuditRow.add_index(AuditRow.index(AuditRow.case_id, AuditRow.id, where=SQL("case_id <> ''"), name="audit_case"))
+AuditRow.add_index(AuditRow.index(AuditRow.store_id, AuditRow.id, where=SQL("store_id <> ''"), name="audit_store"))
+
+
+class ErasureRow(Row):
+    """A person who was erased. digest: HMAC of his id under the erasure key. counts: JSON, of what was removed."""
+
+    digest = CharField(64, primary_key=True)
+    at = Moment()
+    counts = TextField()
+
+    class Meta:
+        """Name."""
+
+        table_name = "erasure"
+
+
+class ErasedHandleRow(Row):
+    """The handle of an erased person's reply addresses, as HMAC under the erasure key: what comes there is refused."""
+
+    digest = CharField(64, primary_key=True)
+    at = Moment()
+
+    class Meta:
+        """Name."""
+
+        table_name = "erased_handle"
+
+
+class SwitchRow(Row):
+    """Something that stands still until an operator says otherwise. name: see `store.switches`."""
+
+    name = CharField(32, primary_key=True)
+    at = Moment()
+    reason = TextField()
+
+    class Meta:
+        """Name."""
+
+        table_name = "switch"
+
+
+class SweepRow(Row):
+    """Wall time as the sweep saw it last (HARDENING rule 22). One row."""
+
+    id = IntegerField(primary_key=True)
+    at = Moment()
+
+    class Meta:
+        """Name."""
+
+        table_name = "sweep"
+
+
 TABLES: tuple[type[Row], ...] = (
     StoreRow,
     StoreLogoRow,
@@ -682,4 +825,11 @@ TABLES: tuple[type[Row], ...] = (
     SuppressionRow,
     PaceRow,
     CanaryRow,
+    WarningRow,
+    EscalationRow,
+    AuditRow,
+    ErasureRow,
+    ErasedHandleRow,
+    SwitchRow,
+    SweepRow,
 )

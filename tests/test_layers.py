@@ -43,6 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.outbound.compose",),
     ("gateway.courier",),
     ("gateway.opening",),
+    ("gateway.changes",),
     ("gateway.desk", "gateway.reviews", "gateway.alerts", "gateway.canary"),
     ("gateway.watch",),
     (  # the way in, in the order of its stages

@@ -102,7 +102,7 @@ def decide(case: Case, act: Act, by: Role, now: datetime, *, messages: int = 1) 
         return Change(replace(after, closed_at=now, closed_by=by), f"Case closed by {_WHO[by]}", closed=True)
     if case.status is Status.CLOSED:
         text = f"Case reopened by {_WHO[by]}, now {_NOW[target]}"
-        after = replace(after, closed_at=None, closed_by=None, last_activity_at=now)
+        after = replace(after, closed_at=None, closed_by=None, last_activity_at=now, reopened_at=now)
         return Change(after, text, reopened=True, audience=audience)
     return Change(replace(after, last_activity_at=now), f"Case is now {_NOW[target]}", audience=audience)
 

@@ -1,9 +1,11 @@
 """The words of the domain as immutable values: case, message, participant, store, actor, draft."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
+
+from gateway.cases.settings import CaseSettings
 
 T = TypeVar("T")
 
@@ -60,6 +62,7 @@ class Door(StrEnum):
     API = "api"
     HOOK = "hook"
     PAGE = "page"
+    COMMAND = "command"
     SYSTEM = "system"
 
 
@@ -69,6 +72,7 @@ class Store:
 
     How its mail looks, each "" for the same as everywhere: locale (such as `pt-BR`) and time_zone (such as
     `Europe/Lisbon`) of its members, colour (`#rrggbb`), from_address (of its own domain), logo (digest of a picture).
+    settings: how its cases go.
     """
 
     id: str
@@ -80,6 +84,14 @@ class Store:
     colour: str = ""
     from_address: str = ""
     logo: str = ""
+    settings: CaseSettings = field(default_factory=CaseSettings)
+
+
+class MemberRole(StrEnum):
+    """What a person is in a store. The owner looks at held mail, and is told what concerns the store as a whole."""
+
+    OWNER = "owner"
+    AGENT = "agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,7 @@ class Member:
     email: str
     name: str
     muted: frozenset[str] = frozenset()
+    role: MemberRole = MemberRole.AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A ticket. version grows with every change and guards concurrent writers."""
+    """A ticket. version grows with every change and guards concurrent writers. reopened_at: the last time, if any."""
 
     id: str
     store_id: str
@@ -146,6 +159,7 @@ class Case:
     created_at: datetime
     updated_at: datetime
     version: int = 1
+    reopened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +266,9 @@ class CaseView:
 class Actor:
     """Who performs an operation.
 
-    id: what the API shows as the author (`cus_…`, `stk_…`, a member's). store_id: the only store whose cases this actor
-    may reach, None for all (mail and platform hooks, which prove themselves otherwise).
+    id: what the API shows as the author (`cus_…`, `stk_…`, a member's); None for the operator's commands. store_id: the
+    only store whose cases this actor may reach, None for all (mail and platform hooks, which prove themselves
+    otherwise).
     participant_id: set when it is a participant (mail). via, unverified: as in Message.
     """
 

@@ -71,6 +71,15 @@ class Template(StrEnum):
         return self in (Template.NOT_EVERYTHING_POSTED, Template.NOT_POSTED, Template.NO_CASE)
 
 
+class Valid(StrEnum):
+    """What must still be so when a mail is sent, or it is not sent at all (HARDENING rule 13)."""
+
+    ALWAYS = "always"
+    WHILE_OPEN = "while open"
+    WHILE_CLOSED = "while closed"  # since that closing
+    WHILE_IDLE = "while idle"  # and nothing has happened in the case since then
+
+
 class NotPosted(StrEnum):
     """Why a participant's mail was not posted."""
 
@@ -96,7 +105,7 @@ class Notice:
     text_in_file: the end of his text was added as a text file. why: set when his mail was not posted.
     because: the words of the law (NOT_TAKEN), of a mail system (NOT_DELIVERED) or of a signal (SUPPORT_CALLED).
     cause: with NOT_DELIVERED what they mean, `address`, `full`, `size` or `policy`; "" for anything else.
-    closes_at: when a silent case closes, with CLOSING_SOON.
+    closes_at: when a silent case closes, with CLOSING_SOON. valid: what it depends on.
     """
 
     template: Template
@@ -107,6 +116,7 @@ class Notice:
     because: str = ""
     cause: str = ""
     closes_at: datetime | None = None
+    valid: Valid = Valid.ALWAYS
 
     @property
     def answerable(self) -> bool:
@@ -177,16 +187,18 @@ def on_reply(participants: Iterable[Participant], author: Role, author_id: int |
 
 def on_closed(participants: Iterable[Participant]) -> tuple[Notice, ...]:
     """The customer is told that his case was closed."""
-    return _told((Template.CASE_CLOSED, p) for p in participants if p.role is Role.CUSTOMER)
+    told = _told((Template.CASE_CLOSED, p) for p in participants if p.role is Role.CUSTOMER)
+    return tuple(replace(notice, valid=Valid.WHILE_CLOSED) for notice in told)
 
 
 def on_reopened(participants: Iterable[Participant], by: Role) -> tuple[Notice, ...]:
     """The other side is told when a case is reopened without a message (a message tells it by itself)."""
-    return _told(
+    told = _told(
         (Template.CASE_REOPENED, p)
         for p in participants
         if p.role in (Role.CUSTOMER, Role.MERCHANT) and p.role is not by
     )
+    return tuple(replace(notice, valid=Valid.WHILE_OPEN) for notice in told)
 
 
 def on_not_delivered(participants: Iterable[Participant], because: str, cause: str) -> tuple[Notice, ...]:

@@ -21,7 +21,7 @@ from gateway.cases.model import (
     Store,
 )
 from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template, Whose
-from gateway.desk import HISTORY
+from gateway.changes import HISTORY
 from gateway.errors import Invalid, NotFound, Problem
 from gateway.outbound.compose import Composer, OutgoingMail
 from gateway.outbound.telling import Scene

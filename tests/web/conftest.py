@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 from starlette.testclient import TestClient
 
 from gateway.cases.model import Store
+from gateway.changes import Changes
 from gateway.config import Config
 from gateway.desk import Desk
 from gateway.outbound.compose import Composer
@@ -136,10 +137,8 @@ def make_door(tmp_path: Path, clock: Clock, database: Database) -> Callable[[], 
         files = Files(tmp_path / "files")
         files.open()
         composer = Composer(Config(), Keyring({0: b"k" * 32}, 0), built_in())
-        desk = Desk(
-            database, files, composer,
-            reply_domain=Config().mail.reply_domain, support_name="Support Team", now=clock, wake=lambda: None,
-        )  # fmt: skip
+        changes = Changes(database, files, composer, now=clock, wake=lambda: None)
+        desk = Desk(changes, composer, reply_domain=Config().mail.reply_domain, support_name="Support Team")
         problems: list[str] = []
         secrets = [OLD_SECRET, SECRET]
         app = make_app(desk, credentials.find_token, hook_secrets=secrets, problems=lambda: list(problems), now=clock)
