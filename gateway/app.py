@@ -245,9 +245,9 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
 
     jobs = declare(queue, bell, processor, dispatcher, deliveries, sweep)
     return Parts(
-        config, database, files, ledger, secrets, admission, intake, overrides, composer, changes, desk, reader, authenticator,
-        processor, releases, Explainer(understander, desk, answers, now), reviews, alerts, canaries, watch,
-        deliveries, dispatcher, jobs, bell, queue, stopping, sweep, now,
+        config, database, files, ledger, secrets, admission, intake, overrides, composer, changes, desk, reader,
+        authenticator, processor, releases, Explainer(understander, desk, answers, now), reviews, alerts, canaries,
+        watch, deliveries, dispatcher, jobs, bell, queue, stopping, sweep, now,
     )  # fmt: skip
 
 
