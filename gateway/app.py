@@ -15,6 +15,7 @@ from gateway import keys, rendering
 from gateway.alerts import Alerts
 from gateway.canary import Canaries
 from gateway.changes import Changes
+from gateway.closing import Closing
 from gateway.config import Config
 from gateway.courier import Courier
 from gateway.deliveries import Deliveries
@@ -74,6 +75,7 @@ class Parts:
     composer: Composer
     changes: Changes
     desk: Desk
+    closing: Closing
     reader: Reader
     authenticator: Authenticator
     processor: Processor
@@ -186,7 +188,27 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     )
     courier = Courier(composer, now)
     answers = Answers(courier, now)
-    deliveries = Deliveries(database, desk, redactor, now=now, wake=lambda: jobs.wake_deliveries())
+    canaries = Canaries(
+        database,
+        composer,
+        secrets.keyring,
+        reply_domain=config.mail.reply_domain,
+        every=timedelta(minutes=config.canary.every_minutes),
+        now=now,
+    )
+
+    def obstacle() -> str:
+        """Why an answer may not reach us now: then no silent case is closed."""
+        return admission.closed.text if admission.closed is not None else canaries.trouble()
+
+    closing = Closing(
+        database,
+        changes,
+        close_days=config.cases.auto_close_days,
+        warn_days=config.cases.warn_days,
+        obstacle=obstacle,
+    )
+    deliveries = Deliveries(database, desk, closing, redactor, now=now, wake=lambda: jobs.wake_deliveries())
     processor = Processor(
         desk,
         database,
@@ -223,14 +245,6 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     )
     reviews = Reviews(database, courier, operator=config.mail.operator_address, now=now)
     alerts = Alerts(database, courier, operator=config.mail.operator_address, now=now)
-    canaries = Canaries(
-        database,
-        composer,
-        secrets.keyring,
-        reply_domain=config.mail.reply_domain,
-        every=timedelta(minutes=config.canary.every_minutes),
-        now=now,
-    )
     watch = Watch(database, canaries, now)
     queue = make_queue(config.queue_url)
     keep_raw = timedelta(days=config.files.retention_days) if config.files.retention_days else None
@@ -240,13 +254,13 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
         tidy(database, files, now(), keep_raw=keep_raw)
         watch.look()
         deliveries.settle()
-        if canaries.send() + reviews.tell() + alerts.tell():
+        if closing.look() + canaries.send() + reviews.tell() + alerts.tell():
             jobs.wake_outbox()
 
     jobs = declare(queue, bell, processor, dispatcher, deliveries, sweep)
     return Parts(
-        config, database, files, ledger, secrets, admission, intake, overrides, composer, changes, desk, reader,
-        authenticator, processor, releases, Explainer(understander, desk, answers, now), reviews, alerts, canaries,
+        config, database, files, ledger, secrets, admission, intake, overrides, composer, changes, desk, closing,
+        reader, authenticator, processor, releases, Explainer(understander, desk, answers, now), reviews, alerts, canaries,
         watch, deliveries, dispatcher, jobs, bell, queue, stopping, sweep, now,
     )  # fmt: skip
 

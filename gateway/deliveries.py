@@ -18,7 +18,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.cases.model import Role
+from gateway.cases.notices import Template
+from gateway.closing import Closing
 from gateway.desk import Desk
+from gateway.errors import NotFound
 from gateway.inbound.reports import Heard
 from gateway.mail.bounces import judge_refusal
 from gateway.mail.redact import Redactor
@@ -45,6 +48,7 @@ class Deliveries:
         self,
         database: Database,
         desk: Desk,
+        closing: Closing,
         redactor: Redactor,
         *,
         now: Callable[[], datetime],
@@ -52,6 +56,7 @@ class Deliveries:
     ) -> None:
         self._database = database
         self._desk = desk
+        self._closing = closing
         self._redactor = redactor
         self._now = now
         self.wake = wake
@@ -135,17 +140,25 @@ class Deliveries:
             if not reports.mark_told(mail.id, self._now()):
                 raise _AlreadyTold
 
+        because, cause = mail.text[:BECAUSE_CHARACTERS], cause_of(mail.text)
         try:
-            if mail.role is not Role.CUSTOMER or mail.message_id is None:
-                # What did not reach a member or support is seen on the message; it is nothing for the customer.
-                self._database.write(lambda: mark(False), durable=False)
-                return False
-            because = mail.text[:BECAUSE_CHARACTERS]
-            moved = self._desk.give_back(mail.case_id, mail.message_id, because, cause_of(mail.text), also=mark)
+            moved = self._tell(mail, because, cause, mark)
         except _AlreadyTold:
             return False
         log.info("delivery.settled", outbox_id=mail.id, case_id=mail.case_id, moved=moved)
         return moved
+
+    def _tell(self, mail: Undelivered, because: str, cause: str, mark: Callable[[bool], None]) -> bool:
+        try:
+            if mail.template == Template.CLOSING_SOON:
+                return self._closing.undelivered(mail.id, because, cause, also=mark)
+            if mail.role is Role.CUSTOMER and mail.message_id is not None:
+                return self._desk.give_back(mail.case_id, mail.message_id, because, cause, also=mark)
+        except NotFound:
+            log.info("delivery.of_no_case", outbox_id=mail.id)  # it was erased: nobody is left to be told
+        # What did not reach a member or support is seen on the message; it is nothing for the customer.
+        self._database.write(lambda: mark(False), durable=False)
+        return False
 
 
 class _AlreadyTold(Exception):

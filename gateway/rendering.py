@@ -319,6 +319,8 @@ def sample(reader: str) -> dict[str, object]:
         "text_in_file": True,  # the end of a long text was added as a file
         "why": "",  # why a mail was not posted: nothing new, revoked, left, not taken
         "because": "The case is closed",  # why, in the words of the law, of a mail system or of a signal
+        "lost": "message_to_customer",  # which mail was not delivered: that one or closing_soon
+        "stays_open": False,
         "cause": "address",  # why a mail was not delivered: address, full, size, policy, or "" for anything else
         "closes_at": _NOW,  # when a silent case closes
     }

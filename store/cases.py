@@ -160,12 +160,14 @@ def update(case: Case, message_count: int) -> None:
     changed = sql(
         "UPDATE cases SET status = ?, priority = ?, escalated = ?, unread_count = ?, last_message_at = ?,"
         " last_message_by = ?, last_activity_at = ?, closed_at = ?, closed_by = ?, updated_at = ?, message_count = ?,"
-        " reopened_at = ?, version = version + 1 WHERE id = ? AND version = ?",
+        " reopened_at = ?, version = version + 1, idle_warned = CASE WHEN last_activity_at = ? AND status = ?"
+        " THEN idle_warned ELSE ? END WHERE id = ? AND version = ?",
         (
             case.status, case.priority, case.escalated, case.unread_count, to_ms(case.last_message_at),
             case.last_message_by, to_ms(case.last_activity_at),
             None if case.closed_at is None else to_ms(case.closed_at), case.closed_by, to_ms(case.updated_at),
-            message_count, None if case.reopened_at is None else to_ms(case.reopened_at), case.id, case.version,
+            message_count, None if case.reopened_at is None else to_ms(case.reopened_at),
+            to_ms(case.last_activity_at), case.status, False, case.id, case.version,
         ),
     ).rowcount  # fmt: skip
     if changed != 1:

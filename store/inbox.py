@@ -358,6 +358,22 @@ def oldest_waiting() -> datetime | None:
     return None if row[0] is None else from_ms(row[0])
 
 
+def may_wait_for(handles: Sequence[bytes], at_most: int) -> bool:
+    """Whether a mail that is not done yet came to one of these reply addresses, or to none, so that its case is not
+    known. Also True when more mails wait than are looked through."""
+    rows = sql("SELECT lane, recipients FROM inbox WHERE state <> 'done' LIMIT ?", (at_most + 1,)).fetchall()
+    known = [handle.hex() for handle in handles]
+    return len(rows) > at_most or any(
+        not lane or any(handle in recipients for handle in known) for lane, recipients in rows
+    )
+
+
+def is_held_for(case_id: str) -> bool:
+    """Whether a mail to a case is held."""
+    row = sql("SELECT 1 FROM inbox_result WHERE case_id = ? AND outcome = 'held' LIMIT 1", (case_id,)).fetchone()
+    return row is not None
+
+
 def end_leases(worker: str, now: datetime) -> int:
     """End the leases of a worker that is known to be dead, so that nobody waits for them. Returns how many."""
     ended: int = sql(

@@ -37,13 +37,14 @@ class Mailed:
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """A mail that did not arrive. role: as in Mailed. text: why, in the words of whoever refused it."""
+    """A mail that did not arrive. role, template: as in Mailed. text: why, in the words of whoever refused it."""
 
     id: int
     case_id: str
     message_id: str | None
     role: Role | None
     text: str
+    template: str
 
 
 def find(handle: bytes) -> Mailed | None:
@@ -100,12 +101,15 @@ _UNTOLD = "told_at IS NULL AND (report IN ('bounced', 'suppressed') OR state = '
 def untold(limit: int) -> tuple[Undelivered, ...]:
     """Mails that did not arrive and of which nobody has heard, the oldest first."""
     rows = sql(
-        "SELECT o.id, o.case_id, o.message_id, p.role, o.report_text FROM (SELECT id, case_id, message_id,"
-        f" participant_id, report_text FROM outbox WHERE {_UNTOLD} ORDER BY id LIMIT ?) AS o"
+        "SELECT o.id, o.case_id, o.message_id, p.role, o.report_text, o.template FROM (SELECT id, case_id, message_id,"
+        f" participant_id, report_text, template FROM outbox WHERE {_UNTOLD} ORDER BY id LIMIT ?) AS o"
         " LEFT JOIN participant p ON p.id = o.participant_id ORDER BY o.id",
         (limit,),
     )
-    return tuple(Undelivered(id_, case, message, _role(role), text) for id_, case, message, role, text in rows)
+    return tuple(
+        Undelivered(id_, case, message, _role(role), text, template)
+        for id_, case, message, role, text, template in rows
+    )
 
 
 def mark_told(outbox_id: int, now: datetime) -> bool:

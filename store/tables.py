@@ -178,7 +178,7 @@ class OrderRow(Row):
 
 
 class CaseRow(Row):
-    """A ticket. reopened_at: when it was reopened last."""
+    """A ticket. reopened_at: when it was reopened last. idle_warned: nobody has to look at its silence for now."""
 
     id = CharField(48, primary_key=True)
     store_id = CharField(48)
@@ -199,6 +199,7 @@ class CaseRow(Row):
     message_count = IntegerField()
     version = IntegerField()
     reopened_at = Moment(null=True)
+    idle_warned = BooleanField(constraints=[_FALSE])
 
     class Meta:
         """`case` is a word of SQL."""
@@ -213,7 +214,10 @@ class CaseRow(Row):
 # Word for word the conditions of the queries that look for what is due.
 CaseRow.add_index(
     CaseRow.index(
-        CaseRow.store_id, CaseRow.last_activity_at, where=SQL("status = 'AWAITING_CUSTOMER'"), name="cases_idle"
+        CaseRow.store_id,
+        CaseRow.last_activity_at,
+        where=SQL("status = 'AWAITING_CUSTOMER' AND NOT idle_warned"),
+        name="cases_idle",
     )
 )
 CaseRow.add_index(CaseRow.index(CaseRow.closed_at, where=SQL("status = 'CLOSED'"), name="cases_closed"))
@@ -397,6 +401,9 @@ InboxResultRow.add_index(
     InboxResultRow.index(
         InboxResultRow.id, where=SQL("outcome = 'held' AND told_at IS NULL"), name="inbox_result_untold"
     )
+)
+InboxResultRow.add_index(
+    InboxResultRow.index(InboxResultRow.case_id, where=SQL("outcome = 'held'"), name="inbox_result_held")
 )
 
 
@@ -683,8 +690,8 @@ class CanaryRow(Row):
 class WarningRow(Row):
     """That a silent case was to be closed: one for each time of silence, which began at `idle_since`.
 
-    outbox_id: the mail that said so. closes_at: what it promised. state: waiting; closed, when the case was; or
-    undelivered, when the customer cannot know, so that the case stays open.
+    outbox_id: the mail that said so. closes_at: what it promised. state: waiting; closed, when the case was;
+    undelivered, when the customer cannot know, so that the case stays open; or withdrawn.
     """
 
     case_id = CharField(48)

@@ -44,7 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.courier",),
     ("gateway.opening",),
     ("gateway.changes",),
-    ("gateway.desk", "gateway.reviews", "gateway.alerts", "gateway.canary"),
+    ("gateway.desk", "gateway.closing", "gateway.reviews", "gateway.alerts", "gateway.canary"),
     ("gateway.watch",),
     (  # the way in, in the order of its stages
         "gateway.inbound.admit",

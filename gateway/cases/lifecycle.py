@@ -24,6 +24,7 @@ class Act(StrEnum):
     REOPEN = "somebody reopens"
     AWAIT_CUSTOMER = "merchant sets AWAITING_CUSTOMER"
     IDLE_CLOSE = "idle too long"
+    KEEP_OPEN = "the customer keeps it open"
     NOT_DELIVERED = "the last reply did not reach its customer"
 
 
@@ -38,6 +39,7 @@ _OPEN, _MERCHANT, _CUSTOMER, _CLOSED = Status.OPEN, Status.AWAITING_MERCHANT, St
 _REOPEN_FIRST = Refusal("Cannot send messages on a closed case — reopen it first")
 _ONLY_CLOSED = Refusal("Only closed cases can be reopened")
 _NOT_IDLE = Refusal("Only a case that waits for its customer can get idle")
+_NOTHING_TO_KEEP = Refusal("Only a case that waits for its customer can be kept open")
 _NOT_WAITING = Refusal("Only a case that waits for its customer can go back to its merchant")
 
 # Texts of refusals that the HTTP contract shows are the contract's own (CONTRACT §5.4, §5.5).
@@ -57,6 +59,9 @@ LAW: dict[Act, dict[Status, Status | Refusal]] = {
         _CLOSED: Refusal("Cannot set status on a closed case"),
     },
     Act.IDLE_CLOSE: {_OPEN: _NOT_IDLE, _MERCHANT: _NOT_IDLE, _CUSTOMER: _CLOSED, _CLOSED: _NOT_IDLE},
+    Act.KEEP_OPEN: {
+        _OPEN: _NOTHING_TO_KEEP, _MERCHANT: _NOTHING_TO_KEEP, _CUSTOMER: _CUSTOMER, _CLOSED: _NOTHING_TO_KEEP,
+    },
     # Of the closed ones those that nobody closed: see `waits_for_reply`.
     Act.NOT_DELIVERED: {
         _OPEN: _NOT_WAITING, _MERCHANT: _NOT_WAITING, _CUSTOMER: _MERCHANT, _CLOSED: _MERCHANT,
@@ -96,6 +101,8 @@ def decide(case: Case, act: Act, by: Role, now: datetime, *, messages: int = 1) 
     audience = Audience.STAFF if act is Act.NOT_DELIVERED else Audience.ALL  # HARDENING rule 21
     if act in _REPLIES:
         after = _with_messages(after, by, now, messages)
+    if act is Act.KEEP_OPEN:
+        return Change(replace(after, last_activity_at=now), "The customer keeps the case open")
     if target == case.status:
         return Change(after, None)
     if target is Status.CLOSED:

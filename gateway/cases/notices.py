@@ -105,6 +105,7 @@ class Notice:
     text_in_file: the end of his text was added as a text file. why: set when his mail was not posted.
     because: the words of the law (NOT_TAKEN), of a mail system (NOT_DELIVERED) or of a signal (SUPPORT_CALLED).
     cause: with NOT_DELIVERED what they mean, `address`, `full`, `size` or `policy`; "" for anything else.
+    lost: with NOT_DELIVERED which mail it was, MESSAGE_TO_CUSTOMER or CLOSING_SOON.
     closes_at: when a silent case closes, with CLOSING_SOON. valid: what it depends on.
     """
 
@@ -117,6 +118,7 @@ class Notice:
     cause: str = ""
     closes_at: datetime | None = None
     valid: Valid = Valid.ALWAYS
+    lost: Template = Template.MESSAGE_TO_CUSTOMER
 
     @property
     def answerable(self) -> bool:
@@ -185,6 +187,12 @@ def on_reply(participants: Iterable[Participant], author: Role, author_id: int |
     )
 
 
+def on_silence(participants: Iterable[Participant], closes_at: datetime) -> tuple[Notice, ...]:
+    """The customer is warned that his silent case closes."""
+    told = _told((Template.CLOSING_SOON, p) for p in participants if p.role is Role.CUSTOMER)
+    return tuple(replace(notice, closes_at=closes_at, valid=Valid.WHILE_IDLE) for notice in told)
+
+
 def on_closed(participants: Iterable[Participant]) -> tuple[Notice, ...]:
     """The customer is told that his case was closed."""
     told = _told((Template.CASE_CLOSED, p) for p in participants if p.role is Role.CUSTOMER)
@@ -201,10 +209,12 @@ def on_reopened(participants: Iterable[Participant], by: Role) -> tuple[Notice, 
     return tuple(replace(notice, valid=Valid.WHILE_OPEN) for notice in told)
 
 
-def on_not_delivered(participants: Iterable[Participant], because: str, cause: str) -> tuple[Notice, ...]:
-    """The merchants are told that their customer did not get a message, and why: as in `Notice`."""
+def on_not_delivered(
+    participants: Iterable[Participant], because: str, cause: str, lost: Template = Template.MESSAGE_TO_CUSTOMER
+) -> tuple[Notice, ...]:
+    """The merchants are told that their customer did not get a message or a warning, and why: as in `Notice`."""
     told = _told((Template.NOT_DELIVERED, p) for p in participants if p.role is Role.MERCHANT)
-    return tuple(replace(notice, because=because, cause=cause) for notice in told)
+    return tuple(replace(notice, because=because, cause=cause, lost=lost) for notice in told)
 
 
 def _told(wanted: Iterable[tuple[Template, Participant]]) -> tuple[Notice, ...]:

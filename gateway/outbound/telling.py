@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from gateway.cases.model import Attachment, Audience, CaseView, Message, Participant, Role, Store
+from gateway.cases.model import Attachment, Audience, CaseView, Message, Participant, Role, Status, Store
 from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template
 from gateway.config import Config
 from gateway.locales import Manners, manners, zone_for
@@ -147,6 +147,8 @@ class Teller:
             "why": notice.why.value if notice.why else "",
             "because": mime.clean(speech.said(notice.because) if notice.why else notice.because),
             "cause": notice.cause,
+            "lost": notice.lost.value,
+            "stays_open": case.status is Status.AWAITING_CUSTOMER,
             "closes_at": speech.manners.date(notice.closes_at) if notice.closes_at else "",
         }
         return context | NO_CONVERSATION if notice.template.answers_mail else context

@@ -21,6 +21,7 @@ NOW = BEFORE + timedelta(hours=3)
 REOPEN_FIRST = "Cannot send messages on a closed case — reopen it first"
 ONLY_CLOSED = "Only closed cases can be reopened"
 NOT_IDLE = "Only a case that waits for its customer can get idle"
+NOTHING_TO_KEEP = "Only a case that waits for its customer can be kept open"
 NOT_WAITING = "Only a case that waits for its customer can go back to its merchant"
 
 # Who acts, what he does, in which status; then the status after it and the trail text (None: no trail message).
@@ -51,6 +52,7 @@ ALLOWED: list[tuple[Role, Act, Status, Status, str | None]] = [
     (Role.MERCHANT, Act.AWAIT_CUSTOMER, MERCHANT, CUSTOMER, "Case is now awaiting the customer"),
     (Role.MERCHANT, Act.AWAIT_CUSTOMER, CUSTOMER, CUSTOMER, None),
     (Role.SYSTEM, Act.IDLE_CLOSE, CUSTOMER, CLOSED, "Case closed by the system"),
+    (Role.CUSTOMER, Act.KEEP_OPEN, CUSTOMER, CUSTOMER, "The customer keeps the case open"),
     (Role.SYSTEM, Act.NOT_DELIVERED, CUSTOMER, MERCHANT, "Case is now awaiting the merchant"),
     (Role.SYSTEM, Act.NOT_DELIVERED, CLOSED, MERCHANT, "Case reopened by the system, now awaiting the merchant"),
 ]  # fmt: skip
@@ -64,6 +66,9 @@ REFUSED: list[tuple[Role, Act, Status, str]] = [
     (Role.SYSTEM, Act.IDLE_CLOSE, OPEN, NOT_IDLE),
     (Role.SYSTEM, Act.IDLE_CLOSE, MERCHANT, NOT_IDLE),
     (Role.SYSTEM, Act.IDLE_CLOSE, CLOSED, NOT_IDLE),
+    (Role.CUSTOMER, Act.KEEP_OPEN, OPEN, NOTHING_TO_KEEP),
+    (Role.CUSTOMER, Act.KEEP_OPEN, MERCHANT, NOTHING_TO_KEEP),
+    (Role.CUSTOMER, Act.KEEP_OPEN, CLOSED, NOTHING_TO_KEEP),
     (Role.SYSTEM, Act.NOT_DELIVERED, OPEN, NOT_WAITING),
     (Role.SYSTEM, Act.NOT_DELIVERED, MERCHANT, NOT_WAITING),
 ]
