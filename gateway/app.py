@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from gateway import keys, rendering
+from gateway import clocks, keys, rendering
 from gateway.alerts import Alerts
 from gateway.canary import Canaries
 from gateway.changes import Changes
+from gateway.clocks import Clocks
 from gateway.closing import Closing
 from gateway.config import Config
 from gateway.courier import Courier
@@ -136,8 +137,18 @@ def open_store(config: Config, *, migrate: bool) -> tuple[Database, Files]:
     return database, files
 
 
-def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime] = utc_now) -> Parts:
-    """Build all parts. run: the embedded all-in-one, which migrates and makes missing secrets. Raises Invalid."""
+def build(
+    config: Config,
+    *,
+    run: bool,
+    worker: str,
+    now: Callable[[], datetime] = utc_now,
+    elapsed: Callable[[], float] = clocks.elapsed,
+) -> Parts:
+    """Build all parts. run: the embedded all-in-one, which migrates and makes missing secrets. Raises Invalid.
+
+    elapsed: seconds by a clock that nobody sets, which goes along with `now`.
+    """
     database, files = open_store(config, migrate=run)
     secrets = keys.load(config, database, may_make=run, now=now())
     ledger = Ledger(config.ledger_file)
@@ -246,11 +257,13 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
     reviews = Reviews(database, courier, operator=config.mail.operator_address, now=now)
     alerts = Alerts(database, courier, operator=config.mail.operator_address, now=now)
     watch = Watch(database, canaries, now)
+    clock = Clocks(database, now=now, elapsed=elapsed)
     queue = make_queue(config.queue_url)
     keep_raw = timedelta(days=config.files.retention_days) if config.files.retention_days else None
 
     def sweep() -> None:
         """Beside waking, every minute."""
+        clock.look()
         tidy(database, files, now(), keep_raw=keep_raw)
         watch.look()
         deliveries.settle()
@@ -259,10 +272,36 @@ def build(config: Config, *, run: bool, worker: str, now: Callable[[], datetime]
 
     jobs = declare(queue, bell, processor, dispatcher, deliveries, sweep)
     return Parts(
-        config, database, files, ledger, secrets, admission, intake, overrides, composer, changes, desk, closing,
-        reader, authenticator, processor, releases, Explainer(understander, desk, answers, now), reviews, alerts, canaries,
-        watch, deliveries, dispatcher, jobs, bell, queue, stopping, sweep, now,
-    )  # fmt: skip
+        config,
+        database,
+        files,
+        ledger,
+        secrets,
+        admission,
+        intake,
+        overrides,
+        composer,
+        changes,
+        desk,
+        closing,
+        reader,
+        authenticator,
+        processor,
+        releases,
+        Explainer(understander, desk, answers, now),
+        reviews,
+        alerts,
+        canaries,
+        watch,
+        deliveries,
+        dispatcher,
+        jobs,
+        bell,
+        queue,
+        stopping,
+        sweep,
+        now,
+    )
 
 
 def _routes(config: Config) -> Routes:

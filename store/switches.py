@@ -49,6 +49,12 @@ def stopped() -> tuple[Stopped, ...]:
     return tuple(Stopped(Switch(name), from_ms(at), reason) for name, at, reason in rows)
 
 
+def since(switch: Switch) -> datetime | None:
+    """Since when something stands still, None when it does not."""
+    row = sql("SELECT at FROM switch WHERE name = ?", (switch,)).fetchone()
+    return None if row is None else from_ms(row[0])
+
+
 def is_stopped(*switches: Switch) -> bool:
     """Whether one of these stands still."""
     found = sql(f"SELECT 1 FROM switch WHERE name IN ({', '.join('?' * len(switches))}) LIMIT 1", switches)

@@ -45,7 +45,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.opening",),
     ("gateway.changes",),
     ("gateway.desk", "gateway.closing", "gateway.reviews", "gateway.alerts", "gateway.canary"),
-    ("gateway.watch",),
+    ("gateway.watch", "gateway.clocks"),
     (  # the way in, in the order of its stages
         "gateway.inbound.admit",
         "gateway.inbound.limits",

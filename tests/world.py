@@ -50,12 +50,18 @@ class Clock:
     """A clock that a test moves."""
 
     moment: datetime = START
+    jumped: timedelta = timedelta(0)
 
     def __call__(self) -> datetime:
         return self.moment
 
     def advance(self, **span: float) -> None:
         self.moment += timedelta(**span)
+
+    def jump(self, **span: float) -> None:
+        """Somebody sets the clock: no time passes."""
+        self.moment += timedelta(**span)
+        self.jumped += timedelta(**span)
 
 
 def settings(folder: Path, relay_port: int, **more: str) -> Path:
@@ -196,9 +202,13 @@ class World:
         self._closed: Future[None] | None = None
         self.start()
 
+    def elapsed(self) -> float:
+        """The clock that nobody sets: it goes along with the other one until a test has that jump."""
+        return (self.clock() - self.clock.jumped).timestamp()
+
     def start(self) -> None:
         """Build everything and open the doors."""
-        self.parts = app.build(config.load(self.file), run=True, worker="run", now=self.clock)
+        self.parts = app.build(config.load(self.file), run=True, worker="run", now=self.clock, elapsed=self.elapsed)
         started: Future[Listening] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), name="doors")
         self._thread.start()
