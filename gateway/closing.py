@@ -154,8 +154,8 @@ class Closing:
     def _warning(self, file: CaseFile, warned: Warned | None, now: datetime) -> Callable[[], None] | None:
         """What queues the warning of a case, None when it has moved meanwhile."""
         case, patience = file.view.case, self.patience(file.store)
-        if not self._is_due(case, patience, now) or not patience.warns:
-            return None
+        if not self._is_due(case, patience, now) or not patience.warns or warnings.is_warned(case.id):
+            return None  # asked after the case was loaded: whoever warns now raises its version
         closes_at = patience.closes_at(now)
         told = notices.on_silence(file.participants, closes_at)
         audited = Audited(audit.SYSTEM, "case.warned", {"closes_at": closes_at.isoformat()})
@@ -173,8 +173,10 @@ class Closing:
         case, patience = file.view.case, self.patience(file.store)
         if warned is None and (patience.warns or not self._is_due(case, patience, now)):
             return None
-        if warned is not None and not (_waits_since(case, warned.idle_since) and patience.closes):
-            return lambda: _withdraw(warned)
+        if warned is not None and not _waits_since(case, warned.idle_since):
+            return None
+        if warned is not None and not patience.closes:  # its store has changed its mind since
+            return lambda: warnings.settle(warned, "withdrawn")
         change = lifecycle.decide(case, Act.IDLE_CLOSE, Role.SYSTEM, now)
         told = notices.on_closed(file.participants)
         write = self._changes.changing(file, change, [], told, now, Audited(audit.SYSTEM, "case.closed"))
@@ -310,11 +312,6 @@ def _take_room(now: datetime) -> None:
 
 def _waits_since(case: Case, idle_since: datetime) -> bool:
     return case.status is Status.AWAITING_CUSTOMER and case.last_activity_at == idle_since
-
-
-def _withdraw(warned: Warned) -> None:
-    """The case has moved, or its store closes none any more."""
-    warnings.settle(warned, "withdrawn")
 
 
 def stuck(now: datetime) -> str:

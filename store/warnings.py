@@ -83,6 +83,12 @@ def mark_warned(case_id: str) -> None:
     sql("UPDATE cases SET idle_warned = ? WHERE id = ?", (True, case_id))
 
 
+def is_warned(case_id: str) -> bool:
+    """Whether this silence needs no look."""
+    row = sql("SELECT idle_warned FROM cases WHERE id = ?", (case_id,)).fetchone()
+    return row is not None and bool(row[0])
+
+
 _WARNED = "w.case_id, w.idle_since, w.warned_at, w.closes_at, o.sent_at"
 _FROM = "FROM warning w LEFT JOIN outbox o ON o.id = w.outbox_id"
 
