@@ -44,6 +44,15 @@ SHARE, AT_LEAST = 0.05, 100  # of the open cases that one hour may warn of or cl
 log = structlog.get_logger("closing")
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A case that is to be warned of, or closed; warned: the warning on whose strength."""
+
+    case_id: str
+    warns: bool = False
+    warned: Warned | None = None
+
+
 class Closing:
     """Warns and closes. close_days, warn_days: as in `Patience.of`.
 
@@ -94,23 +103,22 @@ class Closing:
             log.warning("closing.paced", done=done)
         return done
 
-    def due(self) -> tuple[str, ...]:
-        """The cases that `look` would warn of or close now. Changes nothing."""
-        now = self._changes.now()
-        return tuple(due.case_id for due in chain(self._over(now), self._silent(now)))
+    def due(self, now: datetime) -> tuple[Due, ...]:
+        """The cases that an unhurried `look` at that moment would warn of or close. Changes nothing."""
+        return tuple(chain(self._over(now), self._silent(now)))
 
     def _forget_stale(self, now: datetime) -> None:
         while self._database.write(lambda: warnings.forget_stale(now, BATCH), durable=False) == BATCH:
             pass
 
-    def _over(self, now: datetime) -> Iterator["_Due"]:
+    def _over(self, now: datetime) -> Iterator[Due]:
         """Closings of cases that were warned of."""
         last = None
         while batch := warnings.due(now, BATCH, last):
-            yield from (_Due(warned.case_id, warned=warned) for warned in batch if warned.may_close(now))
+            yield from (Due(warned.case_id, warned=warned) for warned in batch if warned.may_close(now))
             last = (batch[-1].closes_at, batch[-1].case_id)
 
-    def _silent(self, now: datetime) -> Iterator["_Due"]:
+    def _silent(self, now: datetime) -> Iterator[Due]:
         """Warnings of cases that have become silent, and closings where nobody is warned."""
         found = dict[tuple[object, ...], tuple[Patience, datetime]]()  # most stores have decided the same
         for store in parties.stores():
@@ -121,10 +129,10 @@ class Closing:
             patience, until = found[manner]
             last = None
             while patience.closes and (batch := warnings.silent(store.id, until, BATCH, last)):
-                yield from (_Due(case_id, warns=patience.warns) for _, case_id in batch)
+                yield from (Due(case_id, warns=patience.warns) for _, case_id in batch)
                 last = batch[-1]
 
-    def _do(self, due: "_Due", *, paced: bool) -> bool:
+    def _do(self, due: Due, *, paced: bool) -> bool:
         """Warn or close. Not synced: rows say that it is to be done, so what a power cut takes back is done again."""
         decide = self._warning if due.warns else self._closing
 
@@ -270,15 +278,6 @@ def _regretting(file: CaseFile, warned: Warned, now: datetime) -> Change | None:
         and now - case.closed_at < REGRETTED_WITHIN
     )
     return lifecycle.decide(case, Act.NOT_DELIVERED, Role.SYSTEM, now) if closed_for_it else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Due:
-    """A case that is to be warned of, or closed; warned: the warning on whose strength."""
-
-    case_id: str
-    warns: bool = False
-    warned: Warned | None = None
 
 
 class _InTheWay(Exception):

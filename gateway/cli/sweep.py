@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.inbox import kept_as_json
-from gateway.cli.installation import ConfigFile, opened, settings, utc_now, working
+from gateway.cli.installation import ConfigFile, settings, utc_now, working
 from gateway.cli.outbox import outgoing_as_json
 from gateway.cli.output import AsJson, as_json, line, moment
 from gateway.errors import Invalid, Problem
 
 if TYPE_CHECKING:
     from gateway.app import Parts
+    from gateway.closing import Due
     from store.inbox import Kept
     from store.outbox import Outgoing
 
@@ -26,27 +27,30 @@ def sweep(
     json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """Process and send what is due as of a time."""
+    """Do what is due as of a time: process and send mail, warn of silent cases and close those that were warned of.
+
+    Whoever gives a time vouches for it: a share of the cases an hour at most, and a clock that jumped, stop no warning
+    and no closing here.
+    """
     from store import inbox, outbox
 
     then = _moment(as_of)
-    if dry_run:
-        with opened(settings(config)):
-            kept, outgoing = inbox.due(then), outbox.due(then)
-    else:
+    if not dry_run:
         # What was due in the past is due now. A clock that is behind would make leases that have ended already.
         then = max(then, utc_now())
-        with working(settings(config), now=lambda: then) as parts:
-            kept, outgoing = _do(parts)
+    with working(settings(config), now=lambda: then) as parts:
+        silent = parts.closing.due(then)
+        kept, outgoing = (inbox.due(then), outbox.due(then)) if dry_run else _do(parts)
     if json:
         document = {
             "asOf": moment(then),
             "inbox": [kept_as_json(mail) for mail in kept],
             "outbox": [outgoing_as_json(mail) for mail in outgoing],
+            "cases": [{"case": due.case_id, "due": _word(due)} for due in silent],
         }
         as_json(document)
     else:
-        _tell(kept, outgoing, then)
+        _tell(kept, outgoing, silent, then)
 
 
 def _do(parts: "Parts") -> "tuple[tuple[Kept, ...], tuple[Outgoing, ...]]":
@@ -57,19 +61,27 @@ def _do(parts: "Parts") -> "tuple[tuple[Kept, ...], tuple[Outgoing, ...]]":
     parts.processor.drain()
     outgoing = outbox.due(parts.now())
     parts.dispatcher.drain()
-    if parts.deliveries.settle():
+    if parts.deliveries.settle() + parts.closing.look(confirmed=True):
         parts.dispatcher.drain()
     return tuple(inbox.get(mail.id) for mail in kept), tuple(outbox.get(mail.id) for mail in outgoing)
 
 
-def _tell(kept: "tuple[Kept, ...]", outgoing: "tuple[Outgoing, ...]", then: datetime) -> None:
+def _word(due: "Due") -> str:
+    return "warning" if due.warns else "closing"
+
+
+def _tell(
+    kept: "tuple[Kept, ...]", outgoing: "tuple[Outgoing, ...]", silent: "tuple[Due, ...]", then: datetime
+) -> None:
     for mail in kept:
         typer.echo(
             f"inbox {mail.id}  {mail.outcome or mail.state}  {line(mail.mail_from or '<>')}  {line(mail.reason)}"
         )
     for out in outgoing:
         typer.echo(f"outbox {out.id}  {out.state}  {out.template} to {line(out.recipient)}  {line(out.answer)}")
-    if not kept and not outgoing:
+    for due in silent:
+        typer.echo(f"case {due.case_id}  {_word(due)}")
+    if not kept and not outgoing and not silent:
         typer.echo(f"nothing is due as of {moment(then)}")
 
 

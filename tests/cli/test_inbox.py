@@ -226,3 +226,22 @@ def test_a_mail_whose_bytes_are_gone_is_still_shown_with_what_became_of_it(
         refused = installation.casegate(*words)
         assert refused.status == 66
         assert "retention_days" in refused.err
+
+
+def test_a_sweep_warns_of_silent_cases_and_closes_them(
+    installation: Installation, case: OpenedCase, mailbox: Mailbox
+) -> None:
+    installation.deliver(case.merchant, MERCHANT_ADDRESS)
+    installation.casegate("sweep", "--as-of", "2000-01-01")
+    warned, closed = ((datetime.now(UTC) + timedelta(days=days)).isoformat() for days in (12.1, 14.2))
+    planned = installation.casegate("sweep", "--as-of", warned, "--dry-run")
+    assert planned.lines == [f"case {case.id}  warning"]
+    sent = len(mailbox.mails)
+    assert installation.casegate("sweep", "--as-of", warned).lines == planned.lines
+    assert [to for to, _ in mailbox.mails[sent:]] == [CUSTOMER_ADDRESS]
+    assert installation.casegate("sweep", "--as-of", closed, "--json").json()["cases"] == [
+        {"case": case.id, "due": "closing"}
+    ]
+    assert [to for to, _ in mailbox.mails[sent:]] == [CUSTOMER_ADDRESS] * 2
+    with installation.parts():
+        assert sql("SELECT status, closed_by FROM cases").fetchall() == [("CLOSED", "SYSTEM")]
