@@ -13,12 +13,14 @@ from pathlib import Path
 
 from gateway.config import Config
 from gateway.errors import Invalid, Problem
+from gateway.evidence.seal import Seal, new_seal, read_seal
 from gateway.signing import SECRET_BYTES, Keyring, fingerprint
-from store import credentials
+from store import audit, credentials, evidence
 from store.database import Database
 
 _KEYS_FILE = "token_keys"
 _HOOKS_FILE = "hook_secret"
+_EVIDENCE_FILE = "evidence_key"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,30 @@ def load(config: Config, database: Database | None, *, may_make: bool, now: date
     return Secrets(Keyring(loaded, current=list(loaded)[-1]), frozenset(loaded.keys() | known), hook_secrets)
 
 
+def seal(config: Config, database: Database, now: datetime, *, anew: bool = False) -> Seal:
+    """The key that signs evidence; the first who needs it makes it. Raises Invalid when it is lost.
+
+    Not `run` alone: no mail depends on it, and an installation may be older than evidence is. But one that was there
+    before is not replaced in silence, since whoever knows the old one would take what the new one signs for forged.
+    anew: make another one, whatever there was.
+    """
+    path = config.gateway.data_dir / "secrets" / _EVIDENCE_FILE
+
+    def job() -> Seal:
+        """In the writer, of which there is one: two that come at once get one key."""
+        if path.exists() and not anew:
+            return read_seal(path.read_bytes(), str(path))
+        if (known := evidence.last_key()) and not anew:
+            text = f"the key {known} is not here, with which evidence was signed: restore it"
+            raise Invalid((Problem(str(path), f"{text}, or begin anew with `casegate evidence key --new`"),))
+        made = new_seal()
+        _write(path, made.pem())
+        audit.record(audit.OPERATOR, evidence.KEY_MADE, now, subject=made.public.fingerprint)
+        return made
+
+    return database.write(job)
+
+
 def _parsed(lines: tuple[str, ...]) -> dict[int, bytes]:
     """The keys of lines `id:base64`, in their order. Raises Invalid, which names places and never shows a key."""
     loaded: dict[int, bytes] = {}
@@ -112,17 +138,22 @@ def _made(make: bool, path: Path, line: str, field: str, trouble: str) -> tuple[
     """A new secret, kept in a file that only we can read; or Invalid when none may be made."""
     if not make:
         raise Invalid((Problem(field, f"{trouble} {path}"),))
+    _write(path, line + "\n")
+    return (line,)
+
+
+def _write(path: Path, text: str) -> None:
+    """Keep a secret in a file that only we can read."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = path.with_suffix(".new")  # a crash must not leave half a secret under the name that the next start reads
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(line + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     new.rename(path)
     for folder in (path.parent, path.parent.parent):
         _sync_folder(folder)
-    return (line,)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@
     mail/layout.*      the one look of all mails, as text and as HTML, around the words and the conversation
     mail/told.txt      texts that come from elsewhere and are translated, too
     pages/<name>.html  whole pages
+    evidence/report.*  what a person reads who receives evidence, as text and as HTML, in English
 
 Everything is compiled once, when the renderer is made; a name that a template uses and nobody gives is an error.
 """
@@ -224,6 +225,12 @@ class Renderer:
         """One HTML page, in the `language` of its context if there is one."""
         speech = self._spoken(str(context.get("language", SOURCE)))
         return self._templates[f"pages/{name}.html"].render({**speech.words, **context})
+
+    def stream(self, file: str, context: Mapping[str, object]) -> Iterator[str]:
+        """A long text in English, piece by piece: what the context iterates over need not be in memory at once."""
+        stream = self._templates[file].stream({**self._speeches[SOURCE].words, **context})
+        stream.enable_buffering(200)
+        return stream
 
     def check(self) -> list[Problem]:
         """Render every mail with sample data, for each reader that it has; what fails is a problem."""

@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "gateway.outbound.threads",
         "gateway.dns",
     ),
-    ("gateway.outbound.telling",),
+    ("gateway.outbound.telling", "gateway.evidence"),
     ("gateway.outbound.compose",),
     ("gateway.courier",),
     ("gateway.opening",),
@@ -94,7 +94,12 @@ HOMES: dict[str, tuple[str, ...]] = {
     "dns": ("gateway.dns",),
     # the way out
     "aiosmtplib": ("gateway.outbound.wire",),
-    "cryptography": ("gateway.outbound.sign", "gateway.mail.authentication", "gateway.cli.relay"),
+    "cryptography": (
+        "gateway.outbound.sign",
+        "gateway.mail.authentication",
+        "gateway.cli.relay",
+        "gateway.evidence.seal",
+    ),
     "babel": ("gateway.locales",),
     "css_inline": ("gateway.rendering",),
     "jinja2": ("gateway.rendering", "gateway.overrides"),

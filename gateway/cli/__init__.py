@@ -7,9 +7,11 @@ import typer
 
 from gateway.cli import (
     alarms,
+    cases,
     check,
     deliver,
     dkim,
+    evidence,
     explain,
     inbox,
     languages,
@@ -57,6 +59,8 @@ for subject in (
     suppression,
     deliver,
     explain,
+    cases,
+    evidence,
     sweep,
     alarms,
     templates,

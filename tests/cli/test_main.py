@@ -73,6 +73,7 @@ def test_the_commands_of_the_design_are_there() -> None:
         "suppression list", "suppression add", "suppression remove", "dkim create", "dkim list",
         "template list", "template show", "template edit", "template remove", "template undo", "template check",
         "template preview", "template send-test", "language list", "language messages",
+        "case evidence", "evidence key", "evidence verify",
     }  # fmt: skip
 
 
