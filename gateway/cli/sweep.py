@@ -59,9 +59,11 @@ def _do(parts: "Parts") -> "tuple[tuple[Kept, ...], tuple[Outgoing, ...]]":
 
     kept = inbox.due(parts.now())
     parts.processor.drain()
+    parts.deliveries.settle()
+    parts.closing.look(confirmed=True)
     outgoing = outbox.due(parts.now())
     parts.dispatcher.drain()
-    if parts.deliveries.settle() + parts.closing.look(confirmed=True):
+    if parts.deliveries.settle():
         parts.dispatcher.drain()
     return tuple(inbox.get(mail.id) for mail in kept), tuple(outbox.get(mail.id) for mail in outgoing)
 

@@ -237,7 +237,9 @@ def test_a_sweep_warns_of_silent_cases_and_closes_them(
     planned = installation.casegate("sweep", "--as-of", warned, "--dry-run")
     assert planned.lines == [f"case {case.id}  warning"]
     sent = len(mailbox.mails)
-    assert installation.casegate("sweep", "--as-of", warned).lines == planned.lines
+    done = installation.casegate("sweep", "--as-of", warned).lines
+    assert done[1:] == planned.lines
+    assert f" sent  closing_soon to {CUSTOMER_ADDRESS}" in done[0]
     assert [to for to, _ in mailbox.mails[sent:]] == [CUSTOMER_ADDRESS]
     assert installation.casegate("sweep", "--as-of", closed, "--json").json()["cases"] == [
         {"case": case.id, "due": "closing"}
