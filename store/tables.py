@@ -178,7 +178,10 @@ class OrderRow(Row):
 
 
 class CaseRow(Row):
-    """A ticket. reopened_at: when it was reopened last. idle_warned: nobody has to look at its silence for now."""
+    """A ticket. reopened_at: when it was reopened last. idle_warned: nobody has to look at its silence for now.
+
+    erased_at: since when its words are gone; nothing is added to it any more.
+    """
 
     id = CharField(48, primary_key=True)
     store_id = CharField(48)
@@ -200,6 +203,7 @@ class CaseRow(Row):
     version = IntegerField()
     reopened_at = Moment(null=True)
     idle_warned = BooleanField(constraints=[_FALSE])
+    erased_at = Moment(null=True)
 
     class Meta:
         """`case` is a word of SQL."""
@@ -220,7 +224,9 @@ CaseRow.add_index(
         name="cases_idle",
     )
 )
-CaseRow.add_index(CaseRow.index(CaseRow.closed_at, where=SQL("status = 'CLOSED'"), name="cases_closed"))
+CaseRow.add_index(
+    CaseRow.index(CaseRow.closed_at, where=SQL("status = 'CLOSED' AND erased_at IS NULL"), name="cases_closed")
+)
 CaseRow.add_index(CaseRow.index(CaseRow.created_at, name="cases_opened"))
 CaseRow.add_index(CaseRow.index(CaseRow.reopened_at, where=SQL("reopened_at IS NOT NULL"), name="cases_reopened"))
 CaseRow.add_index(
@@ -402,9 +408,7 @@ InboxResultRow.add_index(
         InboxResultRow.id, where=SQL("outcome = 'held' AND told_at IS NULL"), name="inbox_result_untold"
     )
 )
-InboxResultRow.add_index(
-    InboxResultRow.index(InboxResultRow.case_id, where=SQL("outcome = 'held'"), name="inbox_result_held")
-)
+InboxResultRow.add_index(InboxResultRow.index(InboxResultRow.case_id, InboxResultRow.outcome, name="inbox_result_case"))
 
 
 class OutboxRow(Row):
@@ -418,6 +422,7 @@ class OutboxRow(Row):
     told_at: when it was seen to that the people of its case hear that it did not arrive.
     bound_until: until then a mail with an unclear ending goes by the same relay only.
     valid_while: what must still be so when it is sent (`store.validity`), "" for nothing.
+    emptied: whether its bytes were removed, because their time was over or its case was erased.
     """
 
     id = AutoField()
@@ -451,6 +456,7 @@ class OutboxRow(Row):
     told_at = Moment(null=True)
     bound_until = Moment(null=True)
     valid_while = CharField(64, constraints=[_EMPTY])
+    emptied = BooleanField(constraints=[_FALSE])
 
     class Meta:
         """Name."""
@@ -463,6 +469,11 @@ OutboxRow.add_index(
     OutboxRow.index(OutboxRow.due_at, where=SQL("state NOT IN ('sent', 'failed', 'cancelled')"), name="outbox_due")
 )
 OutboxRow.add_index(OutboxRow.index(OutboxRow.state, OutboxRow.id, name="outbox_state"))
+OutboxRow.add_index(
+    OutboxRow.index(
+        OutboxRow.created_at, where=SQL("state IN ('sent', 'failed', 'cancelled') AND NOT emptied"), name="outbox_bytes"
+    )
+)
 OutboxRow.add_index(OutboxRow.index(OutboxRow.relay_id, where=SQL("relay_id <> ''"), name="outbox_relay_id"))
 OutboxRow.add_index(
     OutboxRow.index(OutboxRow.message_id, where=SQL("message_id IS NOT NULL"), name="outbox_message_id")

@@ -9,18 +9,21 @@ ALTER TABLE store ADD COLUMN settings TEXT NOT NULL DEFAULT '{{}}';
 ALTER TABLE member ADD COLUMN role VARCHAR(16) NOT NULL DEFAULT 'agent';
 ALTER TABLE cases ADD COLUMN reopened_at BIGINT;
 ALTER TABLE cases ADD COLUMN idle_warned {bool} NOT NULL DEFAULT {false};
+ALTER TABLE cases ADD COLUMN erased_at BIGINT;
 ALTER TABLE outbox ADD COLUMN valid_while VARCHAR(64) NOT NULL DEFAULT '';
+ALTER TABLE outbox ADD COLUMN emptied {bool} NOT NULL DEFAULT {false};
 
 UPDATE member SET role = 'owner' WHERE id IN (SELECT min(id) FROM member WHERE active GROUP BY store_id);
 
 CREATE INDEX cases_idle ON cases (store_id, last_activity_at) WHERE status = 'AWAITING_CUSTOMER' AND NOT idle_warned;
-CREATE INDEX cases_closed ON cases (closed_at) WHERE status = 'CLOSED';
+CREATE INDEX cases_closed ON cases (closed_at) WHERE status = 'CLOSED' AND erased_at IS NULL;
 CREATE INDEX cases_opened ON cases (created_at);
 CREATE INDEX cases_reopened ON cases (reopened_at) WHERE reopened_at IS NOT NULL;
 CREATE INDEX cases_urgent ON cases (last_message_at)
     WHERE priority IN ('HIGH', 'URGENT') AND status IN ('OPEN', 'AWAITING_MERCHANT');
 
-CREATE INDEX inbox_result_held ON inbox_result (case_id) WHERE outcome = 'held';
+CREATE INDEX inbox_result_case ON inbox_result (case_id, outcome);
+CREATE INDEX outbox_bytes ON outbox (created_at) WHERE state IN ('sent', 'failed', 'cancelled') AND NOT emptied;
 
 CREATE TABLE warning (
     case_id VARCHAR(48) NOT NULL, idle_since BIGINT NOT NULL, outbox_id INTEGER NOT NULL, warned_at BIGINT NOT NULL,
