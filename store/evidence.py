@@ -1,6 +1,7 @@
 """What is read about one case to prove how its conversation went."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,8 +64,18 @@ class Departure:
     attempts: int
 
 
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Within it this thread reads the rows as they are at its beginning, whatever others write meanwhile."""
+    sql("BEGIN")
+    try:
+        yield
+    finally:
+        sql("COMMIT")
+
+
 def said(case_id: str, after: int, limit: int) -> tuple[Said, ...]:
-    """What both sides or the store's may see of a conversation, oldest first, behind the message of a number."""
+    """A page of a conversation, oldest first, behind a message's number: what a customer or a merchant may see."""
     rows = sql(
         "SELECT id, participant_id, mail_id, full_text FROM message WHERE case_id = ? AND number > ? AND audience <> ?"
         " ORDER BY number LIMIT ?",

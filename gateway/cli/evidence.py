@@ -30,7 +30,10 @@ def make(case_id: str, output: Path, config: Path | None) -> None:
         redactor = Redactor(read.mail.reply_domain, read.gateway.public_url)
         seal = keys.seal(read, database, utc_now())
         maker = Evidence(database, files, redactor, built_in(), seal, public_url=read.gateway.public_url, now=utc_now)
-        made = maker.make(known_id(case_id), output)
+        try:
+            made = maker.make(known_id(case_id), output)
+        except OSError as error:
+            raise Invalid((Problem(str(error.filename or output), str(error.strerror)),)) from error
     typer.echo(f"{output}: {made.files} files, {made.size:,} bytes")
     typer.echo(f"signed by the key {made.key.fingerprint}; `casegate evidence key` prints it, for those who check")
 
