@@ -17,7 +17,7 @@ from gateway.cases.lifecycle import Change
 from gateway.cases.model import Actor, Attachment, Case, File, Key, Message, Role
 from gateway.cases.notices import Notice
 from gateway.courier import queue
-from gateway.errors import NotFound
+from gateway.errors import Erased, NotFound, Refused
 from gateway.opening import as_participant
 from gateway.outbound.compose import Composer
 from gateway.outbound.telling import Scene
@@ -112,7 +112,13 @@ class Changes:
                 found = idempotency.find(key, self.now())
                 if found is not None:
                     return repeat(found)
-            job = attempt()
+            job: Callable[[], tuple[T, str]] | None
+            try:
+                job = attempt()
+            except Refused:
+                if key is None or idempotency.find(key, self.now()) is None:
+                    raise
+                job = None  # it was done, at a time when it was not refused
             try:
                 return self._database.write(lambda job=job: transaction(job), then=self._wake, durable=durable)  # type: ignore[misc]
             except VersionConflict:
@@ -120,10 +126,12 @@ class Changes:
         return self._database.write(lambda: transaction(None), then=self._wake, durable=durable)
 
     def load(self, case_id: str, actor: Actor) -> CaseFile:
-        """A case with everybody on it, those who joined its store since then as well. Raises NotFound."""
+        """A case with everybody on it, those who joined its store since then as well. Raises NotFound, Erased."""
         file = cases.load(case_id)
         if file is None or not may_see(actor, file.view.case):
             raise no_such_case()
+        if file.erased:
+            raise Erased("The case was erased")
         known = {person.member_id for person in file.participants}
         newcomers = tuple(
             as_participant(case_id, member, file.store)

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from gateway.cases import lifecycle, notices
 from gateway.cases.lifecycle import Act, Change
@@ -31,6 +32,7 @@ from gateway.cases.model import (
 from gateway.cases.notices import Notice
 from gateway.changes import Audited, Changes, Entry, may_see, no_such_case
 from gateway.errors import Invalid, NotFound, Problem
+from gateway.mail.thanks import is_only_thanks
 from gateway.opening import Opened, opening, refuse_own_addresses
 from gateway.outbound.compose import Composer
 from store import audit, cases, reports
@@ -108,11 +110,13 @@ class Desk:
         *,
         key: Key | None = None,
         also: Callable[[Posted], None] | None = None,
+        whenever: bool = False,
     ) -> Posted:
         """Post an answer: the one way to do it, for every door.
 
-        also: runs in the same transaction, with the result; what it raises takes the posting back.
-        Raises NotFound, NotAllowed, Conflict (same key, other request) or Invalid.
+        also: runs in the same transaction, with the result; what it raises takes the posting back. whenever: it opens
+        a closed case again however long ago that was closed.
+        Raises NotFound, NotAllowed, TooLate (a customer's mail), Conflict (same key, other request) or Invalid.
         """
         if actor.door is not Door.MAIL and len(draft.body) > MESSAGE_CHARACTERS:
             raise Invalid((Problem("body", f"must have at most {MESSAGE_CHARACTERS} characters"),))
@@ -121,7 +125,7 @@ class Desk:
         parts = tuple((body, self._changes.keep_files(files)) for body, files in split_draft(draft))
         return self._changes.once(
             key,
-            lambda: self._answering(case_id, actor, draft, parts),
+            lambda: self._answering(case_id, actor, draft, parts, whenever=whenever),
             lambda ids: Posted(cases.find_messages(ids.split()), repeated=True),
             also,
             # A mail is kept until it is posted: nobody is told before the claim of the outgoing mail is synced.
@@ -131,13 +135,13 @@ class Desk:
     def preview_reply(self, case_id: str, actor: Actor, draft: Draft) -> tuple[Status, tuple[Notice, ...]]:
         """What `deliver_reply` would come to: the status of the case then, and who would be mailed. Changes nothing.
 
-        Raises NotFound or NotAllowed.
+        Raises NotFound, NotAllowed or TooLate.
         """
         file = self._changes.load(case_id, actor)
-        act = lifecycle.reply_act(actor.role, by_mail=actor.door is Door.MAIL)
         now, messages = self._changes.now(), len(split_draft(draft))
+        act = self._act(file, actor, draft, now, whenever=False)
         change = lifecycle.decide(file.view.case, act, actor.role, now, messages=messages)
-        return change.case.status, notices.on_reply(file.participants, actor.role, actor.participant_id)
+        return change.case.status, _told(file, actor, change)
 
     def _answering(
         self,
@@ -145,12 +149,14 @@ class Desk:
         actor: Actor,
         draft: Draft,
         parts: tuple[tuple[str, tuple[Attachment, ...]], ...],
+        *,
+        whenever: bool,
     ) -> Callable[[], tuple[Posted, str]]:
         """Decide and render an answer. parts: text and files of each message. Returns the job that writes it."""
         now = self._changes.now()
         file = self._changes.load(case_id, actor)
         author = next((p for p in file.participants if p.id == actor.participant_id), None)
-        act = lifecycle.reply_act(actor.role, by_mail=actor.door is Door.MAIL)
+        act = self._act(file, actor, draft, now, whenever=whenever)
         change = lifecycle.decide(file.view.case, act, actor.role, now, messages=len(parts))
         entries = [
             Entry(
@@ -165,7 +171,7 @@ class Desk:
             )
             for place, (body, attachments) in enumerate(parts, 1)
         ]  # fmt: skip
-        told = notices.on_reply(file.participants, actor.role, actor.participant_id)
+        told = _told(file, actor, change)
         write = self._changes.changing(file, change, entries, told, now, Audited(actor, "case.answered"))
         posted = Posted(tuple(entry.message for entry in entries))
 
@@ -177,6 +183,22 @@ class Desk:
             return posted, " ".join(message.id for message in posted.messages)
 
         return job
+
+    def _act(self, file: CaseFile, actor: Actor, draft: Draft, now: datetime, *, whenever: bool) -> Act:
+        """Which act an answer is: its store decides what its customer's mail does to a closed case. Raises TooLate."""
+        by_mail, case, settings = actor.door is Door.MAIL, file.view.case, file.store.settings
+        if not by_mail or actor.role is not Role.CUSTOMER:
+            return lifecycle.reply_act(actor.role, by_mail=by_mail)
+        said = draft.body if draft.whole and not draft.files else ""
+        thanks = bool(said) and lifecycle.takes_thanks(case, settings, now) and is_only_thanks(said, self._names(file))
+        if not thanks and not whenever:
+            lifecycle.refuse_late(case, settings, now)
+        return lifecycle.reply_act(actor.role, by_mail=by_mail, thanks=thanks)
+
+    def _names(self, file: CaseFile) -> tuple[str, ...]:
+        """Whom a customer may thank by name, and how he may sign."""
+        people = (person.name for person in file.participants)
+        return (file.view.customer.name, file.store.name, self._support_name, *people)
 
     def _author_id(self, actor: Actor, file: CaseFile, author: Participant | None) -> str | None:
         """What the API shows as senderId: the customer, the member, else the credential that was used."""
@@ -197,7 +219,10 @@ class Desk:
     def change_case(
         self, case_id: str, actor: Actor, *, status: Status | None = None, priority: Priority | None = None
     ) -> CaseView:
-        """Set status and priority, both or neither (CONTRACT §5.5). Raises NotFound, NotAllowed, Invalid."""
+        """Set status and priority, both or neither (CONTRACT §5.5).
+
+        Raises NotFound, NotAllowed, TooLate (a customer's page), Invalid.
+        """
         if status is None and priority is None:
             raise Invalid((Problem("", "Nothing to update"),))
         if status is not None and status not in _ASKED:
@@ -215,6 +240,8 @@ class Desk:
         change = Change(replace(before, updated_at=now), None)
         if status is not None:
             change = lifecycle.decide(before, _ASKED[status], actor.role, now)
+        if change.reopened and actor.role is Role.CUSTOMER and actor.door is Door.PAGE:
+            lifecycle.refuse_late(before, file.store.settings, now)
         if priority is not None:
             change = replace(change, case=replace(change.case, priority=priority))
         told: tuple[Notice, ...] = ()
@@ -286,6 +313,13 @@ class Desk:
             return True, case_id
 
         return job
+
+
+def _told(file: CaseFile, actor: Actor, change: Change) -> tuple[Notice, ...]:
+    """Who is mailed an answer: nobody when it leaves the case closed, as mere thanks do (it is unread all the same)."""
+    if change.case.status is Status.CLOSED:
+        return ()
+    return notices.on_reply(file.participants, actor.role, actor.participant_id)
 
 
 def _noted(actor: Actor, before: Case, change: Change) -> Audited:

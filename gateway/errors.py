@@ -50,6 +50,10 @@ class NotAllowed(Refused):
     """The law about cases forbids this act in this status (DESIGN §2)."""
 
 
+class TooLate(NotAllowed):
+    """A customer would open a case again that was closed longer ago than its store allows."""
+
+
 class Unauthenticated(Refused):
     """We do not know who is calling."""
 
@@ -72,6 +76,10 @@ class NotFound(Refused):
     """There is no such thing, or none that this caller may know of."""
 
     code = "not_found"
+
+
+class Erased(NotFound):
+    """The words of the case are gone, and nothing can be added to it any more (HARDENING rule 25)."""
 
 
 class Conflict(Refused):

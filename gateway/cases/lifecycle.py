@@ -6,17 +6,19 @@ act stands in the table, so a new act cannot be forgotten in one status. The clo
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gateway.cases.model import Audience, Case, Role, Status
-from gateway.errors import NotAllowed
+from gateway.cases.settings import CaseSettings
+from gateway.errors import NotAllowed, TooLate
 
 
 class Act(StrEnum):
     """What can happen to a status."""
 
     CUSTOMER_REPLIES = "customer replies"
+    CUSTOMER_THANKS = "customer only says thanks"
     MERCHANT_REPLIES = "merchant replies"
     MERCHANT_REPLIES_BY_MAIL = "merchant replies by mail"
     SUPPORT_REPLIES = "support replies"
@@ -45,6 +47,8 @@ _NOT_WAITING = Refusal("Only a case that waits for its customer can go back to i
 # Texts of refusals that the HTTP contract shows are the contract's own (CONTRACT §5.4, §5.5).
 LAW: dict[Act, dict[Status, Status | Refusal]] = {
     Act.CUSTOMER_REPLIES: dict.fromkeys(Status, _MERCHANT),
+    # By mail and soon after the closing only: see `takes_thanks`.
+    Act.CUSTOMER_THANKS: {_OPEN: _MERCHANT, _MERCHANT: _MERCHANT, _CUSTOMER: _MERCHANT, _CLOSED: _CLOSED},
     Act.MERCHANT_REPLIES: {
         _OPEN: _CUSTOMER, _MERCHANT: _CUSTOMER, _CUSTOMER: _CUSTOMER, _CLOSED: _REOPEN_FIRST,
     },
@@ -68,7 +72,10 @@ LAW: dict[Act, dict[Status, Status | Refusal]] = {
     },
 }  # fmt: skip
 
-_REPLIES = {Act.CUSTOMER_REPLIES, Act.MERCHANT_REPLIES, Act.MERCHANT_REPLIES_BY_MAIL, Act.SUPPORT_REPLIES}
+_REPLIES = {
+    Act.CUSTOMER_REPLIES, Act.CUSTOMER_THANKS, Act.MERCHANT_REPLIES, Act.MERCHANT_REPLIES_BY_MAIL,
+    Act.SUPPORT_REPLIES,
+}  # fmt: skip
 _WHO = {
     Role.CUSTOMER: "the customer",
     Role.MERCHANT: "the merchant",
@@ -125,10 +132,29 @@ def waits_for_reply(case: Case) -> bool:
     return case.status is Status.AWAITING_CUSTOMER or (case.status is _CLOSED and case.closed_by is Role.SYSTEM)
 
 
-def reply_act(role: Role, *, by_mail: bool) -> Act:
-    """Which act a reply of that role is."""
+def takes_thanks(case: Case, settings: CaseSettings, now: datetime) -> bool:
+    """Whether it was closed so lately that a mail of mere thanks leaves it closed."""
+    return case.closed_at is not None and now - case.closed_at < timedelta(hours=settings.thanks_hours)
+
+
+def reopens_until(case: Case, settings: CaseSettings) -> datetime | None:
+    """Until when its customer may open a closed case again, by mail or page; None for ever, and for an open case."""
+    if case.closed_at is None or not settings.reopen_days:
+        return None
+    return case.closed_at + timedelta(days=settings.reopen_days)
+
+
+def refuse_late(case: Case, settings: CaseSettings, now: datetime) -> None:
+    """Refuse what its customer would open a closed case with, when that time is over. Raises TooLate."""
+    until = reopens_until(case, settings)
+    if until is not None and now >= until:
+        raise TooLate("The case was closed too long ago to be opened again")
+
+
+def reply_act(role: Role, *, by_mail: bool, thanks: bool = False) -> Act:
+    """Which act a reply of that role is. thanks: a customer says nothing else, and `takes_thanks`."""
     if role is Role.CUSTOMER:
-        return Act.CUSTOMER_REPLIES
+        return Act.CUSTOMER_THANKS if thanks else Act.CUSTOMER_REPLIES
     if role is Role.SUPPORT:
         return Act.SUPPORT_REPLIES
     return Act.MERCHANT_REPLIES_BY_MAIL if by_mail else Act.MERCHANT_REPLIES

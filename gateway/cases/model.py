@@ -295,13 +295,15 @@ class File:
 class Draft:
     """What somebody wants to post. body: tidied text; full_text: the whole mail text before cutting, "" when the same.
 
-    mail_id: the Message-ID of the mail it came in, "" for other doors.
+    mail_id: the Message-ID of the mail it came in, "" for other doors. whole: whether it holds all that its author
+    sent: no file was kept back, and he passed no other mail on.
     """
 
     body: str
     files: tuple[File, ...] = ()
     full_text: str = ""
     mail_id: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

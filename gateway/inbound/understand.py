@@ -253,7 +253,8 @@ class Understander:
             )
             for file in words.picked.files
         )
-        return Draft(body, files, whole if whole != body else "", mail_id)
+        all_of_it = not words.kept_back and words.reply.how != "forward"
+        return Draft(body, files, whole if whole != body else "", mail_id, all_of_it)
 
 
 def _canary(verdict: classify.Verdict, recipients: tuple[Recipient, ...]) -> bytes | None:

@@ -20,10 +20,12 @@ STATUS: dict[type[errors.CasegateError], int] = {
     errors.Refused: 400,
     errors.Invalid: 400,  # CONTRACT §6: field errors on cases are 400, not 422
     errors.NotAllowed: 400,
+    errors.TooLate: 400,
     errors.Unauthenticated: 401,
     errors.BadCredential: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.Erased: 410,
     errors.UnknownRecipient: 404,
     errors.RelayingDenied: 403,
     errors.Conflict: 409,

@@ -5,9 +5,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cases.lifecycle import LAW, Act, decide, reply_act, waits_for_reply
+from gateway.cases.lifecycle import (
+    LAW,
+    Act,
+    decide,
+    refuse_late,
+    reopens_until,
+    reply_act,
+    takes_thanks,
+    waits_for_reply,
+)
 from gateway.cases.model import Audience, Case, Priority, Role, Status
-from gateway.errors import NotAllowed
+from gateway.cases.settings import CaseSettings
+from gateway.errors import NotAllowed, TooLate
 
 OPEN, MERCHANT, CUSTOMER, CLOSED = (
     Status.OPEN,
@@ -30,6 +40,10 @@ ALLOWED: list[tuple[Role, Act, Status, Status, str | None]] = [
     (Role.CUSTOMER, Act.CUSTOMER_REPLIES, MERCHANT, MERCHANT, None),
     (Role.CUSTOMER, Act.CUSTOMER_REPLIES, CUSTOMER, MERCHANT, "Case is now awaiting the merchant"),
     (Role.CUSTOMER, Act.CUSTOMER_REPLIES, CLOSED, MERCHANT, "Case reopened by the customer, now awaiting the merchant"),
+    (Role.CUSTOMER, Act.CUSTOMER_THANKS, OPEN, MERCHANT, "Case is now awaiting the merchant"),
+    (Role.CUSTOMER, Act.CUSTOMER_THANKS, MERCHANT, MERCHANT, None),
+    (Role.CUSTOMER, Act.CUSTOMER_THANKS, CUSTOMER, MERCHANT, "Case is now awaiting the merchant"),
+    (Role.CUSTOMER, Act.CUSTOMER_THANKS, CLOSED, CLOSED, None),
     (Role.MERCHANT, Act.MERCHANT_REPLIES, OPEN, CUSTOMER, "Case is now awaiting the customer"),
     (Role.MERCHANT, Act.MERCHANT_REPLIES, MERCHANT, CUSTOMER, "Case is now awaiting the customer"),
     (Role.MERCHANT, Act.MERCHANT_REPLIES, CUSTOMER, CUSTOMER, None),
@@ -72,7 +86,9 @@ REFUSED: list[tuple[Role, Act, Status, str]] = [
     (Role.SYSTEM, Act.NOT_DELIVERED, OPEN, NOT_WAITING),
     (Role.SYSTEM, Act.NOT_DELIVERED, MERCHANT, NOT_WAITING),
 ]
-REPLIES = {Act.CUSTOMER_REPLIES, Act.MERCHANT_REPLIES, Act.MERCHANT_REPLIES_BY_MAIL, Act.SUPPORT_REPLIES}
+REPLIES = {
+    Act.CUSTOMER_REPLIES, Act.CUSTOMER_THANKS, Act.MERCHANT_REPLIES, Act.MERCHANT_REPLIES_BY_MAIL, Act.SUPPORT_REPLIES,
+}  # fmt: skip
 
 
 def a_case(status: Status, *, unread: int = 3) -> Case:
@@ -157,6 +173,7 @@ def test_asking_for_the_turn_that_it_is_does_not_start_the_idle_clock_anew() -> 
     ("role", "act", "unread"),
     [
         (Role.CUSTOMER, Act.CUSTOMER_REPLIES, 5),
+        (Role.CUSTOMER, Act.CUSTOMER_THANKS, 5),
         (Role.SUPPORT, Act.SUPPORT_REPLIES, 5),
         (Role.MERCHANT, Act.MERCHANT_REPLIES, 0),
         (Role.MERCHANT, Act.MERCHANT_REPLIES_BY_MAIL, 0),
@@ -204,7 +221,40 @@ def test_which_cases_wait_for_an_answer_of_the_customer() -> None:
     assert not any(waits_for_reply(replace(a_case(CLOSED), closed_by=who)) for who in closers)
 
 
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("hours", "after", "takes"),
+    [(72, HOUR, True), (72, 72 * HOUR, False), (72, 71 * HOUR, True), (0, timedelta(0), False), (1, -HOUR, True)],
+)
+def test_thanks_leave_a_case_closed_for_some_hours(hours: int, after: timedelta, takes: bool) -> None:
+    settings = CaseSettings(thanks_hours=hours)
+    assert takes_thanks(a_case(CLOSED), settings, BEFORE + after) is takes
+    assert not any(takes_thanks(a_case(status), settings, BEFORE) for status in Status if status is not CLOSED)
+
+
+def test_customers_may_open_a_case_again_for_as_long_as_its_store_says() -> None:
+    week, case = CaseSettings(reopen_days=7), a_case(CLOSED)
+    assert reopens_until(case, week) == BEFORE + timedelta(days=7)
+    refuse_late(case, week, BEFORE + timedelta(days=7, milliseconds=-1))
+    with pytest.raises(TooLate, match="closed too long ago"):
+        refuse_late(case, week, BEFORE + timedelta(days=7))
+
+
+def test_without_such_a_time_for_ever() -> None:
+    assert reopens_until(a_case(CLOSED), CaseSettings()) is None
+    refuse_late(a_case(CLOSED), CaseSettings(), BEFORE + timedelta(days=4_000))
+
+
+def test_nothing_is_late_in_a_case_that_is_open() -> None:
+    for status in (OPEN, MERCHANT, CUSTOMER):
+        assert reopens_until(a_case(status), CaseSettings(reopen_days=1)) is None
+        refuse_late(a_case(status), CaseSettings(reopen_days=1), BEFORE + timedelta(days=4_000))
+
+
 def test_which_act_a_reply_is() -> None:
+    assert reply_act(Role.CUSTOMER, by_mail=True, thanks=True) is Act.CUSTOMER_THANKS
     assert {(role, mail): reply_act(role, by_mail=mail) for role in list(Role)[:3] for mail in (True, False)} == {
         (Role.CUSTOMER, True): Act.CUSTOMER_REPLIES,
         (Role.CUSTOMER, False): Act.CUSTOMER_REPLIES,
