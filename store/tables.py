@@ -159,7 +159,7 @@ class CustomerRow(Row):
 
 
 class OrderRow(Row):
-    """An order; status_at is the time of the event that set the status."""
+    """An order. status_at: of the event that set the status. fraud_warning: the type of an early one, "" for none."""
 
     id = CharField(48, primary_key=True)
     store_id = CharField(48, index=True)
@@ -170,6 +170,7 @@ class OrderRow(Row):
     status = CharField(32)
     status_at = Moment()
     created_at = Moment()
+    fraud_warning = CharField(64, constraints=[_EMPTY])
 
     class Meta:
         """`order` is a word of SQL."""
@@ -806,7 +807,7 @@ class SwitchRow(Row):
 
 
 class SweepRow(Row):
-    """Wall time as the sweep saw it last (HARDENING rule 22). One row."""
+    """How far what the sweep does has come: wall time as it saw it last (HARDENING rule 22), and `store.sweeps`."""
 
     id = IntegerField(primary_key=True)
     at = Moment()

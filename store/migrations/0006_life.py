@@ -7,6 +7,7 @@ from peewee import SqliteDatabase
 _CHANGES = """
 ALTER TABLE store ADD COLUMN settings TEXT NOT NULL DEFAULT '{{}}';
 ALTER TABLE member ADD COLUMN role VARCHAR(16) NOT NULL DEFAULT 'agent';
+ALTER TABLE orders ADD COLUMN fraud_warning VARCHAR(64) NOT NULL DEFAULT '';
 ALTER TABLE cases ADD COLUMN reopened_at BIGINT;
 ALTER TABLE cases ADD COLUMN idle_warned {bool} NOT NULL DEFAULT {false};
 ALTER TABLE cases ADD COLUMN erased_at BIGINT;
