@@ -22,6 +22,7 @@ from gateway.courier import Courier
 from gateway.deliveries import Deliveries
 from gateway.desk import Desk
 from gateway.dns import Resolver
+from gateway.erasing import Erasing
 from gateway.errors import Invalid, Problem
 from gateway.inbound.admit import Admission
 from gateway.inbound.answer import Answers
@@ -87,6 +88,7 @@ class Parts:
     canaries: Canaries
     watch: Watch
     deliveries: Deliveries
+    erasing: Erasing
     dispatcher: Dispatcher
     jobs: Jobs
     bell: Bell
@@ -220,6 +222,7 @@ def build(
         obstacle=obstacle,
     )
     deliveries = Deliveries(database, desk, closing, redactor, now=now, wake=lambda: jobs.wake_deliveries())
+    erasing = Erasing(database, files, ledger, keys.ErasureKey(config), now=now)
     processor = Processor(
         desk,
         database,
@@ -227,6 +230,7 @@ def build(
         understander,
         answers,
         deliveries,
+        erasing=erasing,
         worker=worker,
         now=now,
         stopping=stopping.is_set,
@@ -259,12 +263,17 @@ def build(
     watch = Watch(database, canaries, now)
     clock = Clocks(database, now=now, elapsed=elapsed)
     queue = make_queue(config.queue_url)
-    keep_raw = timedelta(days=config.files.retention_days) if config.files.retention_days else None
+    keep_raw, keep_sent, keep_cases = (
+        timedelta(days=days) if days else None
+        for days in (config.files.retention_days, config.outbound.retention_days, config.cases.retention_days)
+    )
 
     def sweep() -> None:
         """Beside waking, every minute."""
         clock.look()
-        tidy(database, files, now(), keep_raw=keep_raw)
+        tidy(database, files, now(), keep_raw=keep_raw, keep_sent=keep_sent)
+        if keep_cases is not None:
+            erasing.retire(keep_cases)
         watch.look()
         deliveries.settle()
         if closing.look() + canaries.send() + reviews.tell() + alerts.tell():
@@ -294,6 +303,7 @@ def build(
         canaries,
         watch,
         deliveries,
+        erasing,
         dispatcher,
         jobs,
         bell,
@@ -318,7 +328,14 @@ def _routes(config: Config) -> Routes:
     )
 
 
-def tidy(database: Database, files: Files, now: datetime, *, keep_raw: timedelta | None) -> None:
-    """Forget what nobody can ask for any more. keep_raw: how long the bytes of mails stay; None, for ever."""
+def tidy(
+    database: Database,
+    files: Files,
+    now: datetime,
+    *,
+    keep_raw: timedelta | None,
+    keep_sent: timedelta | None = None,
+) -> None:
+    """Forget what nobody can ask for any more. keep_raw, keep_sent: as in `retention.sweep`."""
     database.write(lambda: idempotency.forget_expired(now) + counts.forget_old(now) + pace.forget_old(now))
-    retention.sweep(database, files, now, keep_raw=keep_raw)
+    retention.sweep(database, files, now, keep_raw=keep_raw, keep_sent=keep_sent)

@@ -344,13 +344,16 @@ class RelaySection(Section):
 
 
 class OutboundSection(Section):
-    """How fast mail goes to one domain, whichever relay takes it."""
+    """Mail that goes out, whichever relay takes it: how fast it goes to one domain, and how long it is kept."""
 
     domain_rate_per_minute: int = Field(
         0, ge=0, le=1_000_000, description="Mails to any one domain in any 60 seconds, at most; 0: any number."
     )
     domain_rates: dict[Domain, Rate] = Field(
         {}, description='The same for certain domains, as { "mail.example.org" = 60 }.'
+    )
+    retention_days: int = Field(
+        90, ge=0, le=36_500, description="Days that the bytes of a mail stay after it was made and sent; 0: for ever."
     )
 
     def domain_rate(self, domain: str) -> int:
@@ -441,13 +444,29 @@ class CasesSection(Section):
 
     auto_close_days: int = Field(14, ge=0, description="Days without an answer of the customer; 0 never closes.")
     warn_days: int = Field(2, ge=0, description="Days between the warning and the closing; 0 sends no warning.")
+    new_case_url: Annotated[str, _url("http", "https")] = Field(
+        "",
+        description="Where customers open a new case, for those who come back too late; empty: they are told in words.",
+    )
+    retention_days: int = Field(
+        0, ge=0, le=36_500, description="Days after its closing when what was said on a case is erased; 0: never."
+    )
 
 
 class SupportSection(Section):
     """How platform support appears to both sides."""
 
     name: str = Field("Support Team", min_length=1, description="The name that stands on every message of support.")
-    address: str = Field("", description="Where support is mailed when it is called in.")
+    address: Annotated[str, AfterValidator(_mail_address)] = Field(
+        "", description="Where support is mailed when it is called in; empty: it is not mailed, an alarm tells of it."
+    )
+    repeated_cases: int = Field(
+        3, ge=0, le=100, description="So many unresolved or reopened cases of one customer or order; 0: no signal."
+    )
+    repeated_days: int = Field(30, ge=1, le=3_650, description="Days within which those count.")
+    silent_hours: int = Field(
+        0, ge=0, le=8_760, description="Hours of a merchant's silence on a HIGH or URGENT case; 0: no signal."
+    )
 
 
 class CanarySection(Section):

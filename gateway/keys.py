@@ -5,6 +5,7 @@ ever used: a key that is missing or differs stops the start, since every reply a
 """
 
 import base64
+import hmac
 import os
 import secrets
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from store.database import Database
 _KEYS_FILE = "token_keys"
 _HOOKS_FILE = "hook_secret"
 _EVIDENCE_FILE = "evidence_key"
+_ERASURE_FILE = "erasure_key"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,41 @@ def seal(config: Config, database: Database, now: datetime, *, anew: bool = Fals
         return made
 
     return database.write(job)
+
+
+class ErasureKey:
+    """The key of the digests of erased people (HARDENING rule 25). The first erasure makes it; it signs no address.
+
+    Without it nothing is lost but that an erased person's reply address is told from one that never was.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._path = config.gateway.data_dir / "secrets" / _ERASURE_FILE
+        self._key: bytes | None = None
+
+    def digest(self, kind: str, value: bytes) -> str:
+        """HMAC-SHA256 in hex, of what is of one kind. Makes the key when there is none; in the writer only."""
+        return _hmac(self._find() or self._make(), kind, value)
+
+    def digest_if_made(self, kind: str, value: bytes) -> str | None:
+        """The same, None while there is no key: then nobody was ever erased."""
+        key = self._find()
+        return None if key is None else _hmac(key, kind, value)
+
+    def _find(self) -> bytes | None:
+        """Another process may have made it since the last look."""
+        if self._key is None and self._path.exists():
+            self._key = bytes.fromhex(self._path.read_text().strip())
+        return self._key
+
+    def _make(self) -> bytes:
+        self._key = os.urandom(SECRET_BYTES)
+        _write(self._path, self._key.hex() + "\n")
+        return self._key
+
+
+def _hmac(key: bytes, kind: str, value: bytes) -> str:
+    return hmac.digest(key, f"{kind}\0".encode() + value, "sha256").hex()
 
 
 def _parsed(lines: tuple[str, ...]) -> dict[int, bytes]:

@@ -39,12 +39,13 @@ class VersionConflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """All that an operation on a case looks at. message_count: number of its last message."""
+    """All that an operation on a case looks at. message_count: number of its last message. erased: its words are."""
 
     view: CaseView
     store: Store
     participants: tuple[Participant, ...]
     message_count: int
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +107,14 @@ def find(case_id: str) -> CaseView | None:
 def load(case_id: str) -> CaseFile | None:
     """A case with everything that an operation needs, or None."""
     row = sql(
-        f"SELECT {_VIEW}, c.message_count, {parties.store_columns('s')} {_FROM} JOIN store s ON s.id = c.store_id"
-        " WHERE c.id = ?",
+        f"SELECT {_VIEW}, c.message_count, c.erased_at IS NOT NULL, {parties.store_columns('s')} {_FROM}"
+        " JOIN store s ON s.id = c.store_id WHERE c.id = ?",
         (case_id,),
     ).fetchone()
     if row is None:
         return None
-    count, *store = row[_VIEW_COLUMNS:]
-    return CaseFile(_view(row), parties.store_of(store), participants(case_id), count)
+    count, erased, *store = row[_VIEW_COLUMNS:]
+    return CaseFile(_view(row), parties.store_of(store), participants(case_id), count, bool(erased))
 
 
 def search(store_id: str, query: CaseQuery) -> Page[CaseView]:

@@ -150,6 +150,17 @@ class Database:
         result: T = entry.result
         return result
 
+    def forget_log(self) -> bool:
+        """Have the log give back what it holds of rows that were changed since. Not within a write job.
+
+        Returns False when somebody reads so long that it cannot: then the log is written over with time.
+        """
+        with self._turn:
+            if not self.healthy:
+                raise _unavailable()
+            with self._engine.writing():
+                return self._engine.truncate_log()
+
     def is_writing(self) -> bool:
         """Whether this thread is inside a job of `write`."""
         return self._engine.is_writing()
@@ -338,6 +349,10 @@ class SqliteEngine(peewee.SqliteDatabase):
             self.run(f"PRAGMA synchronous = {'full' if sync else 'normal'}")
             self._syncs = sync
 
+    def truncate_log(self) -> bool:
+        """Bring the log into the database and cut it off; outside of a transaction only. Returns whether it was."""
+        return bool(self.statement("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+
     def stands(self) -> bool:
         """Whether a transaction is open on the connection that writes."""
         return self._writer is not None and self._writer.in_transaction
@@ -365,5 +380,6 @@ def connect(url: str) -> SqliteEngine:
             "cache_size": -16_000,
             "wal_autocheckpoint": 4_000,  # pages; hot pages are copied once for many commits
             "temp_store": "memory",
+            "secure_delete": 1,  # what is erased is overwritten, not only unlinked (HARDENING rule 25)
         },
     )

@@ -309,12 +309,14 @@ def count(which: Which) -> int:
 
 def retry(outbox_id: int, now: datetime) -> str:
     """Make a failed, cancelled or waiting mail due now. Returns its state before; nothing is done to one that was sent
-    or that a worker has claimed. Raises NotFound."""
-    row = sql("SELECT state FROM outbox WHERE id = ?", (outbox_id,)).fetchone()
+    or that a worker has claimed. Raises NotFound, also for its bytes."""
+    row = sql("SELECT state, emptied FROM outbox WHERE id = ?", (outbox_id,)).fetchone()
     if row is None:
         raise NotFound(f"There is no mail {outbox_id} in the outbox")
     state: str = row[0]
     if state not in ("sent", "claimed"):
+        if row[1]:
+            raise NotFound(f"The bytes of mail {outbox_id} were removed")
         _make_due("id = ?", [outbox_id], now)
     return state
 
@@ -326,7 +328,7 @@ def retry_some(which: Which, now: datetime, *, after: int, limit: int = 1_000) -
     """
     words, params = which.condition()
     where = f"id IN (SELECT id FROM outbox WHERE {words} AND id > ? ORDER BY id LIMIT ?)"
-    return _make_due(f"{where} AND state NOT IN ('sent', 'claimed')", [*params, after, limit], now)
+    return _make_due(f"{where} AND state NOT IN ('sent', 'claimed') AND NOT emptied", [*params, after, limit], now)
 
 
 def _make_due(where: str, params: list[object], now: datetime) -> tuple[int, ...]:

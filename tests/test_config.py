@@ -78,7 +78,9 @@ def test_five_mistakes_are_five_problems(file: Path) -> None:
 
 def test_a_key_like_no_other_names_those_that_exist(file: Path) -> None:
     file.write_text("[cases]\nzzz = 1\n")
-    assert problems(file) == {"cases.zzz": "there is no such key; known here: auto_close_days, warn_days"}
+    assert problems(file) == {
+        "cases.zzz": "there is no such key; known here: auto_close_days, warn_days, new_case_url, retention_days"
+    }
 
 
 def test_a_section_that_does_not_exist(file: Path) -> None:

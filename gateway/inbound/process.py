@@ -8,6 +8,8 @@
     somebody          MAIL <any> RCPT <cases@…>                 posted when it answers our mail and is proven; else held
     anybody           MAIL <any> RCPT <postmaster@…>            postmaster: kept for the operator
     we ourselves      MAIL <bounce+token> RCPT <canary+token>   automatic: noted that mail works
+    anybody           MAIL <any> RCPT <reply+token>             refused, unread and unanswered, and nothing of it kept,
+                                                                when whoever had that address was erased
 
 A mail is claimed before any work and finished in the transaction that posts it, so it is posted once however often
 this process dies (HARDENING rules 6 and 9).
@@ -24,8 +26,10 @@ import structlog
 from gateway.cases.model import Draft, Key, Participant, Posted
 from gateway.deliveries import Deliveries
 from gateway.desk import Desk
-from gateway.errors import Later, Refused, StillAsking
+from gateway.erasing import Erasing
+from gateway.errors import Erased, Later, Refused, StillAsking
 from gateway.heavy import Killed
+from gateway.inbound.admit import Mailbox
 from gateway.inbound.answer import Answers
 from gateway.inbound.keep import recipients_from_json
 from gateway.inbound.recognise import Decision, addressed
@@ -57,6 +61,7 @@ class Processor:
         answers: Answers,
         deliveries: Deliveries,
         *,
+        erasing: Erasing,
         worker: str,
         now: Callable[[], datetime],
         stopping: Callable[[], bool] = lambda: False,
@@ -68,6 +73,7 @@ class Processor:
         self._understander = understander
         self._answers = answers
         self._deliveries = deliveries
+        self._erasing = erasing
         self._worker = worker
         self._now = now
         self._stopping = stopping
@@ -108,6 +114,8 @@ class Processor:
     def _try(self, kept: Kept) -> Kept | None:
         """`process`, but for trouble with the rows: raises LeaseLost, Later."""
         try:
+            if self._is_for_the_erased(kept):
+                return self._forget(kept)
             if kept.lost >= LOST_AT_MOST:
                 return self._hold_unread(kept, f"processing ended {kept.lost} times without a result")
             raw = inbox.bytes_of(kept, self._files)
@@ -117,6 +125,8 @@ class Processor:
             return self._act(kept, raw, found)
         except LeaseLost:
             raise
+        except Erased:  # while this mail was read; the next try finds that
+            return self._postpone(kept, "its case was erased meanwhile")
         except StillAsking as error:
             return self._await_dns(kept, str(error))
         except Later as error:
@@ -182,6 +192,8 @@ class Processor:
         key = mail_key(person, found.mail, posting.draft, raw)
         try:
             self._desk.deliver_reply(person.case_id, posting.actor, posting.draft, key=key, also=note)
+        except Erased:
+            raise
         except Refused as error:
             results.append(Result(person.case_id, Outcome.REFUSED, error.text, person.id))
             late.append(self._answers.not_taken(kept, found, posting, error.text))
@@ -224,6 +236,23 @@ class Processor:
 
         following = self._database.write(job, durable=False)
         _tell(results)
+        return following
+
+    def _is_for_the_erased(self, kept: Kept) -> bool:
+        """Whether all people whose addresses it came to, or got the mail that it reports about, were erased."""
+        handles = [
+            recipient.handle
+            for recipient in recipients_from_json(kept.recipients)
+            if recipient.mailbox in (Mailbox.REPLY, Mailbox.BOUNCE) and recipient.handle is not None
+        ]
+        return bool(handles) and all(map(self._erasing.is_erased, handles))
+
+    def _forget(self, kept: Kept) -> Kept | None:
+        """Refuse a mail and keep nothing of it (HARDENING rule 25)."""
+        results = [Result("", Outcome.REFUSED, "it came to an address of somebody who was erased")]
+        removing: list[Callable[[], None]] = []
+        following = self._finish(kept, results, lambda: removing.append(self._erasing.forget_mail(kept.id)))
+        removing[0]()
         return following
 
     def _hold_unread(self, kept: Kept, reason: str) -> Kept | None:
