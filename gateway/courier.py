@@ -8,7 +8,7 @@ from gateway.cases.notices import Letter, Notice, Template
 from gateway.errors import NotFound
 from gateway.outbound.compose import Composer, OutgoingMail
 from gateway.outbound.telling import Scene
-from store import cases, outbox
+from store import cases, outbox, validity
 
 
 class Courier:
@@ -29,7 +29,8 @@ class Courier:
         def job() -> None:
             contact = cases.contact(person.id)  # as his thread is by now: a posting may have gone on with it
             # Whose access is over gets this last mail all the same.
-            queue(mail, contact.person if contact and person.active else None, None, now)
+            known = contact.person if contact and person.active else None
+            queue(mail, known, None, now, validity.condition(notice.valid, file.view.case))
 
         return job
 

@@ -274,6 +274,11 @@ _NOT_POSTED: dict[str, dict[str, object]] = {
     "revoked": {"marker": ""},
     "left": {"marker": "", "link": ""},
     "not taken": {"because": "Cannot send messages on a closed case"},
+    "too late": {"marker": "", "new_case_url": "https://shop.example.org/help"},
+}
+_ACTS = {
+    "closing_soon": "https://cases.example.org/keep/1",
+    "case_closed": "https://cases.example.org/reopen/1",
 }
 
 
@@ -285,6 +290,8 @@ def samples(template: str) -> Iterator[tuple[str, dict[str, object]]]:
         elif template == "not_posted":
             for why, facts in _NOT_POSTED.items():
                 yield f"{reader}, {why}", sample(reader) | NO_CONVERSATION | {"why": why} | facts
+        elif template in _ACTS and reader == "CUSTOMER":
+            yield reader, sample(reader) | {"act_link": _ACTS[template]}
         elif template == "not_everything_posted":
             yield reader, sample(reader) | NO_CONVERSATION
         else:
@@ -330,6 +337,10 @@ def sample(reader: str) -> dict[str, object]:
         "stays_open": False,
         "cause": "address",  # why a mail was not delivered: address, full, size, policy, or "" for anything else
         "closes_at": _NOW,  # when a silent case closes
+        "closed_at": _NOW,  # when the case was closed, or ""
+        "reopens_until": "",  # until when its customer may open a closed case again, "" for ever
+        "new_case_url": "",  # where customers open a new case, or ""
+        "act_link": "",  # of what the customer can do about it: to keep a case open, to open it again; or ""
     }
 
 

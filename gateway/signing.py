@@ -35,6 +35,8 @@ class Purpose(StrEnum):
     CASE = "case"
     FILE = "file"
     UNSUBSCRIBE = "unsubscribe"
+    KEEP = "keep"
+    REOPEN = "reopen"
 
 
 class Forged(Exception):

@@ -79,7 +79,8 @@ def test_every_mail_has_readers_and_words_for_each(template: Template) -> None:
         assert mail.subject == mail.subject.strip() != ""
         assert "\n\n\n" not in mail.text
         assert not any(line != line.rstrip() for line in mail.text.splitlines())
-        text = mail.text.replace(str(context["link"] or " "), " ")
+        links = [str(context[name]) for name in ("link", "act_link", "new_case_url") if context.get(name)]
+        text = re.sub("|".join(map(re.escape, links)) or " ", " ", mail.text)
         assert set(re.findall(r"\w+", text)) <= set(re.findall(r"\w+", page.text))
 
 
@@ -212,7 +213,11 @@ def test_check_names_a_mail_that_cannot_be_rendered(source: str, text: str) -> N
         ("not_everything_posted", {"CUSTOMER", "MERCHANT", "SUPPORT"}),
         (
             "not_posted",
-            {f"{reader}, {why}" for reader in READERS for why in ("nothing new", "revoked", "left", "not taken")},
+            {
+                f"{reader}, {why}"
+                for reader in READERS
+                for why in ("nothing new", "revoked", "left", "not taken", "too late")
+            },
         ),
     ],
 )
@@ -472,6 +477,33 @@ def test_a_file_that_can_be_got_is_a_link() -> None:
         mail = RENDERER.mail(Template.MESSAGE_TO_CUSTOMER, sample("CUSTOMER") | {place: [message]})
         assert "- label.pdf (48 kB) https://cases.example.org/files/1?a&b\n" in mail.text
         assert 'href="https://cases.example.org/files/1?a&amp;b"' in mail.html
+
+
+@pytest.mark.parametrize("support", [True, False])
+def test_a_closing_tells_until_when_an_answer_opens_the_case_again(support: bool) -> None:
+    context = sample("CUSTOMER") | {"support_joined": support}
+    assert "Just answer this mail: the case opens again" in RENDERER.mail(Template.CASE_CLOSED, context).text
+    text = RENDERER.mail(Template.CASE_CLOSED, context | {"reopens_until": "21 Nov 2026, 09:30 UTC"}).text
+    assert "Answer this mail by 21 Nov 2026, 09:30 UTC: the case opens again, and Pixel Shop" in text
+    assert ("Pixel Shop and Support Team will read" in text) is support
+
+
+def test_what_a_customer_can_do_is_the_button_and_the_case_a_link_below() -> None:
+    act = "https://cases.example.org/keep/1"
+    mail = RENDERER.mail(Template.CLOSING_SOON, sample("CUSTOMER") | {"act_link": act})
+    assert f"Keep it open:\n{act}\n\nOpen the case:\nhttps://cases.example.org/c/1\n" in mail.text
+    assert mail.html.index(f'href="{act}"') < mail.html.index('href="https://cases.example.org/c/1"')
+    assert mail.html.count('class="button"') == 1
+
+
+def test_who_comes_too_late_is_told_where_to_open_a_new_case() -> None:
+    late = dict(samples(Template.NOT_POSTED))["CUSTOMER, too late"]
+    text = RENDERER.mail(Template.NOT_POSTED, late).text
+    assert "was closed on 14 Nov 2026, 09:30 UTC. That is too long ago" in text
+    assert "Open a new case:\nhttps://shop.example.org/help\n" in text
+    assert "answer this mail" not in text.lower()
+    text = RENDERER.mail(Template.NOT_POSTED, late | {"new_case_url": ""}).text
+    assert "open a new case on the website of Pixel Shop." in text
 
 
 # -- Languages

@@ -87,6 +87,7 @@ class NotPosted(StrEnum):
     REVOKED = "revoked"  # it came to a reply address that a newer one has replaced
     LEFT = "left"  # he no longer answers cases of the store
     NOT_TAKEN = "not taken"  # the law about cases forbids it
+    TOO_LATE = "too late"  # his case was closed too long ago: it is held
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class Notice:
     @property
     def answerable(self) -> bool:
         """Whether an answer to it comes to the case; otherwise nothing in it may ask for one."""
-        return self.why not in (NotPosted.REVOKED, NotPosted.LEFT)
+        return self.why not in (NotPosted.REVOKED, NotPosted.LEFT, NotPosted.TOO_LATE)
 
 
 class Whose(StrEnum):
@@ -215,6 +216,20 @@ def on_not_delivered(
     """The merchants are told that their customer did not get a message or a warning, and why: as in `Notice`."""
     told = _told((Template.NOT_DELIVERED, p) for p in participants if p.role is Role.MERCHANT)
     return tuple(replace(notice, because=because, cause=cause, lost=lost) for notice in told)
+
+
+def on_escalated(participants: Iterable[Participant], because: str, *, first: bool, news: bool) -> tuple[Notice, ...]:
+    """Support is called in, and told why when that is news; both sides hear of it once, and never why (rule 21).
+
+    Where support has no address nobody is told that it reads along.
+    """
+    people = [person for person in participants if person.active]
+    called = [person for person in people if person.role is Role.SUPPORT]
+    sides = [person for person in people if person.role in (Role.CUSTOMER, Role.MERCHANT)] if first and called else []
+    return (
+        *(Notice(Template.SUPPORT_CALLED, person, because=because) for person in called if news),
+        *_told((Template.SUPPORT_JOINED, person) for person in sides),
+    )
 
 
 def _told(wanted: Iterable[tuple[Template, Participant]]) -> tuple[Notice, ...]:

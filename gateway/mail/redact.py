@@ -21,7 +21,15 @@ from gateway.signing import TOKEN_CHARACTERS
 
 ADDRESS_REMOVED = "(reply address removed)"
 LINK_REMOVED = "(personal link removed)"
-PERSONAL_PATHS = ("case", "portal", "confirm", "files", "unsubscribe")  # below the public address, whatever follows
+PERSONAL_PATHS = (
+    "case",
+    "portal",
+    "confirm",
+    "files",
+    "unsubscribe",
+    "keep",
+    "reopen",
+)  # below the public address, whatever follows
 
 _LAYERS = 4  # a link that was escaped by three programs, one after the other
 _NESTED = 3  # base64 inside base64: a mail that is carried in a carried mail

@@ -3,13 +3,15 @@
     /case/<token>                        the case, to read
     /files/<token>/<attachment>/<name>   one file of it
     /unsubscribe/<token>/<notice>        a page, or RFC 8058's one click, that switches a notice off
+    /keep/<token>                        a page with a button that keeps a silent case open
+    /reopen/<token>                      a page with a button that opens a closed case again
 
 A token of one kind is worth nothing for the others, and all of them end with the generation of the participant.
 """
 
 from urllib.parse import quote
 
-from gateway.cases.model import Attachment, Participant
+from gateway.cases.model import Attachment, Participant, Role
 from gateway.cases.notices import Template
 from gateway.mail import filenames
 from gateway.signing import Keyring, Purpose
@@ -42,6 +44,13 @@ class Links:
         if person.member_id is None or not notice.can_be_muted or not self._base.startswith("https://"):
             return ""
         return f"{self._base}/unsubscribe/{self._token(Purpose.UNSUBSCRIBE, person)}/{notice}"
+
+    def act(self, person: Participant, notice: Template) -> str:
+        """What he can do about what a notice tells: keep his case open, or open it again; "" where there is nothing."""
+        purpose = {Template.CLOSING_SOON: Purpose.KEEP, Template.CASE_CLOSED: Purpose.REOPEN}.get(notice)
+        if purpose is None or person.role is not Role.CUSTOMER:
+            return ""
+        return f"{self._base}/{purpose}/{self._token(purpose, person)}"
 
     def _token(self, purpose: Purpose, person: Participant) -> str:
         return self._keyring.token(purpose, person.handle, person.generation)

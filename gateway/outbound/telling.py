@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from gateway.cases.lifecycle import reopens_until
 from gateway.cases.model import Attachment, Audience, CaseView, Message, Participant, Role, Status, Store
 from gateway.cases.notices import HeldMail, KeptBack, Letter, Notice, NotPosted, Template
 from gateway.config import Config
@@ -149,7 +150,11 @@ class Teller:
             "cause": notice.cause,
             "lost": notice.lost.value,
             "stays_open": case.status is Status.AWAITING_CUSTOMER,
-            "closes_at": speech.manners.date(notice.closes_at) if notice.closes_at else "",
+            "closes_at": _date(notice.closes_at, speech),
+            "closed_at": _date(case.closed_at, speech),
+            "reopens_until": _date(reopens_until(case, scene.store.settings), speech),
+            "new_case_url": self._config.cases.new_case_url,
+            "act_link": links.act(person, notice.template) if links else "",
         }
         return context | NO_CONVERSATION if notice.template.answers_mail else context
 
@@ -276,6 +281,10 @@ def _shown(message: Message, names: Names, link: _FileLink, characters: int | No
         shortened=characters is not None and len(body) > characters,
         unverified=message.unverified and not message.via,  # which says more
     )
+
+
+def _date(moment: datetime | None, speech: Speech) -> str:
+    return speech.manners.date(moment) if moment else ""
 
 
 def _told(fact: object, speech: Speech) -> object:
