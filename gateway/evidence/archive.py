@@ -105,8 +105,9 @@ class Writer:
 
     def _check(self, size: int) -> None:
         if size > _MOST_BYTES or len(self._members) > _MOST_MEMBERS:
-            text = f"The archive would hold more than {_MOST_BYTES >> 30} GiB or {_MOST_MEMBERS:,} files"
-            raise TooLarge(text)
+            raise TooLarge(
+                f"It is more than 4 GiB, or more than {_MOST_MEMBERS:,} files: no archive of ours holds that"
+            )
 
 
 def _end(count: int, length: int, offset: int) -> bytes:

@@ -24,6 +24,7 @@ _EXTENSIONS = {
 }  # fmt: skip
 
 Facts = dict[str, Any]
+_GONE = "no longer kept"
 _NOT_COPIED: Facts = {"size": None, "sha256": None, "file": None, "missing": None}
 
 
@@ -122,7 +123,7 @@ class Contents:
 
     def _departure(self, mail: Departure, place: str) -> Facts:
         """What became of an outgoing mail. Rule 21: what is said about support's own addresses is for nobody else."""
-        shown = mail.role in (Role.CUSTOMER, Role.MERCHANT)
+        shown, asked = mail.role in (Role.CUSTOMER, Role.MERCHANT), mail.state != "cancelled"
         copied = self._copied(mail.id, place) if mail.role is Role.CUSTOMER else _NOT_COPIED
         return {
             "to": mail.role,
@@ -134,23 +135,24 @@ class Contents:
             "recipient": mail.recipient if shown else None,
             "messageId": mail.rfc_message_id if shown else None,
             "relay": mail.relay if shown else None,
-            "answer": mail.answer if shown else None,
+            "answer": mail.answer if shown and asked else None,
             "reportedAt": moment(mail.reported_at),
-            "report": mail.report_text if shown else None,
+            "report": (mail.report_text or ("" if asked else mail.answer)) if shown else None,
             **copied,
         }
 
     def _copied(self, outbox_id: int, place: str) -> Facts:
         """What a customer was sent."""
         data = outbox.get(outbox_id).data
-        digest = hashlib.sha256(data).hexdigest()
-        return self._kept(f"mails/{place}.eml", len(data), digest, data or None, redact=True)
+        if not data:
+            return _NOT_COPIED | {"missing": _GONE}
+        return self._kept(f"mails/{place}.eml", len(data), hashlib.sha256(data).hexdigest(), data, redact=True)
 
     def _kept(self, name: str, size: int, sha256: str, data: bytes | None, *, redact: bool = False) -> Facts:
         """Add bytes under a name, if they are still there and still the same."""
         missing = None
         if data is None:
-            missing = "no longer kept"
+            missing = _GONE
         elif hashlib.sha256(data).hexdigest() != sha256:
             missing = "damaged where it was kept"
         else:

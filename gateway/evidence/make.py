@@ -5,7 +5,7 @@
     conversation.html  the report, and the same as conversation.txt
     messages.json      a message on each line, with the mail that it came in and the mails that told of it
     events.json        mails that told of no message, and the acts that the audit trail knows
-    files/, mails/     attachments as they were sent; copies of mails, without the credentials that were in them
+    files/, mails/     attachments as people got them; copies of mails, without the credentials that were in them
 
 The same case gives the same bytes at the same moment. What is in memory at a time is a page of messages and one file.
 """
@@ -39,7 +39,7 @@ from store.files import Files
 
 NOTES = (
     "All times are UTC, by the clock of the gateway that made this file.",
-    "Attachments in files/ are as they were sent.",
+    "Files in files/ are, byte for byte, what the people of the case got.",
     "Mails in mails/ are copies without reply addresses and personal links, which are credentials of their readers. "
     "The SHA-256 beside each is that of the mail itself.",
     "An answer of a mail system says that it took a mail, not that a person read it.",

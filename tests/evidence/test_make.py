@@ -253,6 +253,24 @@ def test_what_retention_removed_is_said_to_be_gone(world: World, case: str, path
     assert not [name for name in read.files if name.endswith("-in.eml")]
 
 
+def test_what_was_never_sent_says_why(world: World, case: str, path: Path) -> None:
+    world.post_answer(case, "Did you get it?")
+    world.parts.database.write(
+        lambda: sql(
+            "UPDATE outbox SET state = 'cancelled', answer = 'cancelled: revoked', data = x''"
+            " WHERE case_id = ? AND state = 'queued'",
+            (case,),
+        )
+    )
+    make(world, case, path)
+    read = Read(path)
+    (told,) = read.said("Did you get it?")["deliveries"]
+    assert (told["state"], told["handedOverAt"], told["answer"]) == ("cancelled", None, None)
+    assert told["report"] == "cancelled: revoked"
+    assert (told["file"], told["sha256"], told["missing"]) == (None, None, "no longer kept")
+    assert "not sent: cancelled: revoked" in read.text("conversation.txt")
+
+
 def test_evidence_keeps_what_was_exported(world: World, case: str, path: Path) -> None:
     """HARDENING rule 25: whatever is removed afterwards."""
     make(world, case, path)
