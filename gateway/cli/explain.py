@@ -201,6 +201,8 @@ def _case(decided: dict[str, Any]) -> Iterator[str]:
         more.append("marked: nothing proves its sender")
     if "statusThen" in decided:
         more.append(f"the case is {decided['status']} now, {decided['statusThen']} then")
+        if decided["statusThen"] == "CLOSED":
+            more.append("it only says thanks, so the case stays closed and nobody is mailed")
     more += [f"sends {one['template']} to {one['to']}" for one in decided.get("sends", ())]
     if answer := decided.get("answer"):
         more.append(f"its sender {_answer(answer)}")

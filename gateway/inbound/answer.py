@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from gateway.cases.access import is_own
 from gateway.cases.limits import split_text
-from gateway.cases.notices import KeptBack, Letter, Notice, NotPosted, Template
+from gateway.cases.notices import KeptBack, Letter, Notice, NotPosted, Template, Valid
 from gateway.courier import Courier
 from gateway.inbound.recognise import Decision
 from gateway.inbound.understand import Posting, Understanding
@@ -69,6 +69,12 @@ class Answers:
             return _nothing
         notice = replace(refusing(found, posting.contact, NotPosted.NOT_TAKEN), because=because)
         return self._to_participant(kept, found, notice, posting.contact.store_id)
+
+    def too_late(self, kept: Kept, found: Understanding, posting: Posting) -> Callable[[], None]:
+        """To the author of a mail that is held because his case was closed too long ago, while it is closed."""
+        if posting.via:
+            return _nothing
+        return self._to_participant(kept, found, coming_too_late(found, posting), posting.contact.store_id)
 
     def stranger(self, kept: Kept, found: Understanding) -> Callable[[], None]:
         """To somebody who wrote without a reply address: the same whether or not there is a case of his."""
@@ -131,6 +137,11 @@ def refusing(found: Understanding, contact: Contact, why: NotPosted) -> Notice:
     parts = found.words.kept_back if found.words and why is NotPosted.NOTHING_NEW else ()
     kept_back = tuple(KeptBack(part.filename, part.reason) for part in parts)
     return Notice(Template.NOT_POSTED, contact.person, why=why, kept_back=kept_back)
+
+
+def coming_too_late(found: Understanding, posting: Posting) -> Notice:
+    """What a customer is told whose case was closed too long ago."""
+    return replace(refusing(found, posting.contact, NotPosted.TOO_LATE), valid=Valid.WHILE_CLOSED)
 
 
 def keeping_back(found: Understanding, posting: Posting) -> Notice | None:

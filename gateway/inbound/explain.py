@@ -10,12 +10,12 @@ from typing import Any
 from gateway.cases import brakes
 from gateway.cases.limits import REST_FILENAME, split_text
 from gateway.cases.model import Draft
-from gateway.cases.notices import Notice, Template
+from gateway.cases.notices import Notice, NotPosted, Template
 from gateway.desk import Desk
-from gateway.errors import Refused
-from gateway.inbound.answer import Answers, keeping_back, refusing
+from gateway.errors import Refused, TooLate
+from gateway.inbound.answer import Answers, coming_too_late, keeping_back, refusing
 from gateway.inbound.keep import recipients_from_json
-from gateway.inbound.process import mail_key
+from gateway.inbound.process import mail_key, too_late
 from gateway.inbound.recognise import Decision
 from gateway.inbound.reports import Heard
 from gateway.inbound.understand import Posting, Understander, Understanding
@@ -105,11 +105,20 @@ class Explainer:
     def _posting(self, kept: Kept, found: Understanding, posting: Posting, raw: bytes) -> Document:
         """What is posted, and what that comes to."""
         draft, person = posting.draft, posting.contact.person
-        document = {"via": posting.via, "unverified": posting.unverified, "posts": _draft(draft)}
+        document: Document = {"via": posting.via, "unverified": posting.unverified, "posts": _draft(draft)}
         if idempotency.find(mail_key(person, found.mail, draft, raw), self._now()) is not None:
             return {**document, "outcome": Outcome.DUPLICATE.value, "because": "the same mail was posted before"}
         try:
             status, told = self._desk.preview_reply(person.case_id, posting.actor, draft)
+        except TooLate:
+            decision = too_late(found, posting)
+            held = {"outcome": decision.outcome.value, "because": decision.because, "wouldPost": document.pop("posts")}
+            answer = (
+                {}
+                if posting.via
+                else {"answer": self._answer(kept, found, coming_too_late(found, posting), NotPosted.TOO_LATE.value)}
+            )
+            return document | held | answer
         except Refused as error:
             return {**document, "outcome": Outcome.REFUSED.value, "because": error.text}
         if (notice := keeping_back(found, posting)) is not None:

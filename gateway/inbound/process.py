@@ -2,7 +2,8 @@
 
     who               envelope                                  what it comes to
     ----------------  ----------------------------------------  ---------------------------------------------------
-    a participant     MAIL <his address> RCPT <reply+token>     posted; held when it may not be his
+    a participant     MAIL <his address> RCPT <reply+token>     posted; held when it may not be his, or when it comes
+                                                                too late to open his closed case again
     a robot of his    MAIL <> RCPT <reply+token>                automatic: the case does not move
     his mail server   MAIL <> RCPT <bounce+token>               bounce, or complaint: noted at the mail that it is about
     somebody          MAIL <any> RCPT <cases@…>                 posted when it answers our mail and is proven; else held
@@ -24,10 +25,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.cases.model import Draft, Key, Participant, Posted
+from gateway.cases.notices import NotPosted
 from gateway.deliveries import Deliveries
 from gateway.desk import Desk
 from gateway.erasing import Erasing
-from gateway.errors import Erased, Later, Refused, StillAsking
+from gateway.errors import Erased, Later, Refused, StillAsking, TooLate
 from gateway.heavy import Killed
 from gateway.inbound.admit import Mailbox
 from gateway.inbound.answer import Answers
@@ -194,6 +196,9 @@ class Processor:
             self._desk.deliver_reply(person.case_id, posting.actor, posting.draft, key=key, also=note)
         except Erased:
             raise
+        except TooLate:
+            results.append(_result(too_late(found, posting)))
+            late.append(self._answers.too_late(kept, found, posting))
         except Refused as error:
             results.append(Result(person.case_id, Outcome.REFUSED, error.text, person.id))
             late.append(self._answers.not_taken(kept, found, posting, error.text))
@@ -338,6 +343,13 @@ _HOP_FIELDS = (
     b"authentication-results",
     b"received-spf",
 )
+
+
+def too_late(found: Understanding, posting: Posting) -> Decision:
+    """What becomes of a customer's mail to a case that was closed too long ago: somebody looks at it."""
+    because = "its case was closed too long ago to be opened again by mail"
+    guess = any(decision.guess for decision in found.decisions if decision.contact is posting.contact)
+    return Decision(Outcome.HELD, because, posting.contact, told=NotPosted.TOO_LATE, guess=guess)
 
 
 def posted_result(person: Participant, posted: Posted, words: Words | None) -> Result:

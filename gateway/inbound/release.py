@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from gateway.cases.access import Verdict
-from gateway.cases.model import Posted, Role
+from gateway.cases.model import Actor, Posted, Role
 from gateway.cases.notices import Letter, Template
 from gateway.courier import Courier
 from gateway.desk import Desk
@@ -19,7 +19,7 @@ from gateway.inbound.process import mail_key, posted_result
 from gateway.inbound.recognise import Claim, is_his
 from gateway.inbound.understand import Posting, Understander, Understanding, Words
 from gateway.signing import Keyring, Purpose
-from store import cases, inbox, known_addresses, parties
+from store import audit, cases, inbox, known_addresses, parties
 from store.cases import Contact
 from store.database import Database
 from store.files import Files
@@ -52,11 +52,13 @@ class Releases:
         self._public_url = public_url
         self._now = now
 
-    def release(self, inbox_id: int, *, remember: bool = False) -> tuple[Result, ...]:
+    def release(
+        self, inbox_id: int, *, remember: bool = False, actor: Actor = audit.OPERATOR
+    ) -> tuple[Result, ...]:
         """Post a held mail as the participants for whom it is held, marked when it is not from their own address.
 
         It uses the mail's key, so twice is once. remember: also ask the participant, at his own address, whether the
-        one that it came from is his as well. Returns what the mail came to in each case.
+        one that it came from is his as well. actor: who decides. Returns what the mail came to in each case.
         Raises NotFound, Conflict (somebody works on it), Refused with the reason why it cannot be done.
         """
         kept, held = self._held(inbox_id)
@@ -70,18 +72,19 @@ class Releases:
             raise Refused(f"Mail {inbox_id} cannot be posted: {kept.reason}")
         postings = [self._posting(kept, found, found.words, contact) for contact in self._contacts(kept, held)]
         if remember:  # first: a posting that fails can be made again
-            self._database.write(self._question(kept, found, postings))
+            self._database.write(self._question(kept, found, postings, actor))
         for posting in postings:
-            self._post(kept, raw, found, posting)
+            self._post(kept, raw, found, posting, actor)
         return inbox.results(inbox_id)
 
-    def drop(self, inbox_id: int, why: str) -> tuple[Result, ...]:
+    def drop(self, inbox_id: int, why: str, *, actor: Actor = audit.OPERATOR) -> tuple[Result, ...]:
         """Leave a held mail where it is, for good. Nobody is told. Raises NotFound, Conflict, Refused."""
         kept, held = self._held(inbox_id, whoever=True)
 
         def job() -> None:
             for result in held:
                 inbox.settle_held(kept.id, replace(result, outcome=Outcome.REFUSED, reason=f"dropped: {why}"))
+                self._audit(actor, "mail.dropped", kept, result.case_id)
 
         try:
             self._database.write(job)
@@ -135,22 +138,30 @@ class Releases:
         claim = Claim(found.sender, found.authentication)
         return claim.verdict_for(contact.person.role, address) is Verdict.PASS
 
-    def _post(self, kept: Kept, raw: bytes, found: Understanding, posting: Posting) -> None:
+    def _audit(self, actor: Actor, action: str, kept: Kept, case_id: str) -> None:
+        view = cases.find(case_id)
+        store_id = view.case.store_id if view else ""
+        audit.record(actor, action, self._now(), store_id=store_id, case_id=case_id, subject=str(kept.id))
+
+    def _post(self, kept: Kept, raw: bytes, found: Understanding, posting: Posting, actor: Actor) -> None:
         person = posting.contact.person
 
         def note(posted: Posted) -> None:
             """Runs in the posting's transaction: what somebody else has released meanwhile is not posted again."""
             result = posted_result(person, posted, found.words)
             inbox.settle_held(kept.id, replace(result, reason=f"released; {result.reason}"))
+            self._audit(actor, "mail.released", kept, person.case_id)
 
         key = mail_key(person, found.mail, posting.draft, raw)
         try:
-            self._desk.deliver_reply(person.case_id, posting.actor, posting.draft, key=key, also=note)
+            self._desk.deliver_reply(person.case_id, posting.actor, posting.draft, key=key, also=note, whenever=True)
         except LeaseLost as error:
             raise _changed(kept) from error
         log.info("mail.released", inbox_id=kept.id, case_id=person.case_id)
 
-    def _question(self, kept: Kept, found: Understanding, postings: Iterable[Posting]) -> Callable[[], None]:
+    def _question(
+        self, kept: Kept, found: Understanding, postings: Iterable[Posting], actor: Actor
+    ) -> Callable[[], None]:
         """What asks the participant about the other address. Raises Refused."""
         for posting in postings:
             contact = posting.contact
@@ -158,10 +169,10 @@ class Releases:
                 continue
             if not self._is_proven(kept, found, contact):
                 raise Refused(f"{posting.via} cannot be remembered: nothing proves that the mail came from there")
-            return self._asking(contact, contact.person_id, posting.via)
+            return self._asking(contact, contact.person_id, posting.via, actor)
         raise Refused("There is no other address to remember: the mail came from a known one")
 
-    def _asking(self, contact: Contact, person_id: str, address: str) -> Callable[[], None]:
+    def _asking(self, contact: Contact, person_id: str, address: str, actor: Actor) -> Callable[[], None]:
         handle = os.urandom(16)
         link = f"{self._public_url}/confirm/{self._keyring.token(Purpose.LINK, handle)}"
         store = parties.get_store(contact.store_id)
@@ -177,6 +188,8 @@ class Releases:
         def job() -> None:
             known_addresses.ask(person_id, address, handle, self._now())
             send()
+            ids = {"store_id": contact.store_id, "case_id": person.case_id, "subject": person_id}
+            audit.record(actor, "address.asked", self._now(), **ids)
 
         return job
 
