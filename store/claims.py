@@ -12,6 +12,7 @@
     finds its relay at its rate               as it is, for that relay: it does not go to the next one
     may go by a relay only that rests         put off until that one has rested, in nobody's way
     finds its domain at its rate              put off until its turn, in nobody's way; that is no try of it
+    finds sending stopped                     as it is; the operator's own goes, which tells him so
 
 What must not be sent at all is claimed without a relay: whoever claimed it writes why. Functions run inside a job of
 `Database.write`, so that a claim and what it uses up of the rates commit together.
@@ -26,6 +27,7 @@ from store import outbox, suppressions, validity
 from store.database import sql
 from store.outbox import ACTIVE, OPERATOR, SUPPRESSED, UNCLEAR_TRIES, Outgoing
 from store.pace import Paces
+from store.switches import Switch, is_stopped
 from store.tables import from_ms, to_ms
 
 PUT_OFF_AT_ONCE = 200  # mails in one transaction: others write too
@@ -80,7 +82,9 @@ class Claims:
 def claim(now: datetime, worker: str, lease: timedelta, limit: int, ways: Ways) -> Claims:
     """Claim the mails that are due longest. A predecessor that left no result counts as an unclear try."""
     claiming = _Claiming(now, worker, lease, limit, ways)
-    if ways.operator is None:
+    if is_stopped(Switch.SENDING):
+        claiming.go_through((ways.operator,) if ways.operator else ways.relays, f"route = '{OPERATOR}' AND ")
+    elif ways.operator is None:
         claiming.go_through(ways.relays, "")
     else:
         claiming.go_through((ways.operator,), f"route = '{OPERATOR}' AND ")

@@ -20,6 +20,11 @@ def pending() -> tuple[str, ...]:
     return tuple(migration.name for migration in _runner().status() if migration.path and not migration.applied)
 
 
+def unknown() -> tuple[str, ...]:
+    """Names of what was applied and is not here: a newer version did it."""
+    return tuple(migration.name for migration in _runner().status() if not migration.path)
+
+
 def began() -> datetime:
     """When the first of them was applied to the bound database: it is as old as that."""
     moments: list[datetime] = [migration.applied for migration in _runner().status() if migration.applied is not None]

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from store import claims, outbox
+from store import claims, outbox, switches
 from store.claims import Claims, Way, Ways
 from store.database import Database, sql
 from store.outbox import NewMail
+from store.switches import Switch
 from tests.store.conftest import NOW, Statements, after
 
 LEASE = timedelta(minutes=5)
@@ -313,10 +314,20 @@ def test_a_claim_reads_small_indexes(
         steps = [row[3] for row in sql(f"EXPLAIN QUERY PLAN {statement}")]
         assert "USE TEMP B-TREE FOR ORDER BY" not in steps
         found |= {step.partition("INDEX ")[2].split(" ")[0] for step in steps}
-    assert found == indexes
+    assert found == indexes | {"sqlite_autoindex_switch_1"}
 
 
 def test_without_rates_nothing_is_asked_about_them(database: Database, statements: Statements) -> None:
     seen = statements(claims.claim, NOW, "one", LEASE, 4, Ways((ONE, TWO)))
     assert not any("pace" in statement for statement in seen)
-    assert len(seen) == 2  # what is due, and what will be
+    assert len(seen) == 3  # whether sending is stopped, what is due, and what will be
+
+
+@pytest.mark.parametrize("operator", [None, HIS], ids=["without", "with"])
+def test_while_sending_is_stopped_only_the_operator_gets_mail(database: Database, operator: Way | None) -> None:
+    queue(database, "ada@example.org")
+    (his,) = queue(database, "root@example.org", route="operator")
+    database.write(lambda: switches.stop(Switch.SENDING, "restored", NOW))
+    assert [mail.id for mail in claim(database, ONE, operator=operator).mails] == [his]
+    database.write(lambda: switches.start(Switch.SENDING))
+    assert [mail.recipient for mail in claim(database, ONE, operator=operator).mails] == ["ada@example.org"]
