@@ -14,6 +14,7 @@ import uvloop
 from gateway import clocks, keys, rendering
 from gateway.alerts import Alerts
 from gateway.canary import Canaries
+from gateway.cases.escalation import Rules
 from gateway.changes import Changes
 from gateway.clocks import Clocks
 from gateway.closing import Closing
@@ -23,6 +24,7 @@ from gateway.deliveries import Deliveries
 from gateway.desk import Desk
 from gateway.dns import Resolver
 from gateway.erasing import Erasing
+from gateway.exporting import Exporting
 from gateway.errors import Invalid, Problem
 from gateway.inbound.admit import Admission
 from gateway.inbound.answer import Answers
@@ -45,8 +47,9 @@ from gateway.outbound.routes import Route, Routes
 from gateway.outbound.target import Target
 from gateway.overrides.words import Overrides
 from gateway.reviews import Reviews
+from gateway.support import Support
 from gateway.watch import Watch
-from store import counts, idempotency, logos, migrations, pace, retention
+from store import counts, idempotency, known_addresses, logos, migrations, pace, retention
 from store.database import Database
 from store.files import Files
 from store.ledger import Ledger
@@ -78,6 +81,7 @@ class Parts:
     changes: Changes
     desk: Desk
     closing: Closing
+    support: Support
     reader: Reader
     authenticator: Authenticator
     processor: Processor
@@ -89,6 +93,7 @@ class Parts:
     watch: Watch
     deliveries: Deliveries
     erasing: Erasing
+    exporting: Exporting
     dispatcher: Dispatcher
     jobs: Jobs
     bell: Bell
@@ -162,7 +167,16 @@ def build(
     composer = Composer(
         config, secrets.keyring, rendering.built_in(), own_words=overrides.words, signer=signer, logo=logos.find
     )
-    changes = Changes(database, files, composer, now=now, wake=lambda: jobs.wake_outbox())
+    changes = Changes(
+        database,
+        files,
+        composer,
+        now=now,
+        wake=lambda: jobs.wake_outbox(),
+        support=(config.support.address, config.support.name),
+    )
+    signals = Rules(config.support.repeated_cases, config.support.repeated_days, config.support.silent_hours)
+    support = Support(database, changes, signals, address=config.support.address)
     desk = Desk(changes, composer, reply_domain=config.mail.reply_domain, support_name=config.support.name)
     admission = Admission(
         secrets.keyring,
@@ -276,7 +290,7 @@ def build(
             erasing.retire(keep_cases)
         watch.look()
         deliveries.settle()
-        if closing.look() + canaries.send() + reviews.tell() + alerts.tell():
+        if closing.look() + support.look() + canaries.send() + reviews.tell() + alerts.tell():
             jobs.wake_outbox()
 
     jobs = declare(queue, bell, processor, dispatcher, deliveries, sweep)
@@ -293,6 +307,7 @@ def build(
         changes,
         desk,
         closing,
+        support,
         reader,
         authenticator,
         processor,
@@ -304,6 +319,7 @@ def build(
         watch,
         deliveries,
         erasing,
+        Exporting(files, redactor, now=now),
         dispatcher,
         jobs,
         bell,
@@ -337,5 +353,12 @@ def tidy(
     keep_sent: timedelta | None = None,
 ) -> None:
     """Forget what nobody can ask for any more. keep_raw, keep_sent: as in `retention.sweep`."""
-    database.write(lambda: idempotency.forget_expired(now) + counts.forget_old(now) + pace.forget_old(now))
+    database.write(
+        lambda: (
+            idempotency.forget_expired(now)
+            + counts.forget_old(now)
+            + pace.forget_old(now)
+            + known_addresses.forget_unanswered(now)
+        )
+    )
     retention.sweep(database, files, now, keep_raw=keep_raw, keep_sent=keep_sent)

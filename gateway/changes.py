@@ -6,6 +6,7 @@ The transaction checks that the case is still the one that was loaded; when some
 It commits as a whole or not at all. Everything here blocks on the database: call it from worker threads only.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import TypeVar
 import structlog
 
 from gateway.cases.lifecycle import Change
-from gateway.cases.model import Actor, Attachment, Case, File, Key, Message, Role
+from gateway.cases.model import Actor, Attachment, Case, File, Key, Message, Participant, Role
 from gateway.cases.notices import Notice
 from gateway.courier import queue
 from gateway.errors import Erased, NotFound, Refused
@@ -72,12 +73,15 @@ class Changes:
         *,
         now: Callable[[], datetime],
         wake: Callable[[], None],
+        support: tuple[str, str] = ("", ""),
     ) -> None:
+        """support: the address of the platform's support and its name; no address, and nobody is mailed there."""
         self._database = database
         self._files = files
         self._composer = composer
         self.now = now
         self._wake = wake
+        self._support_address, self._support_name = support
 
     def once(
         self,
@@ -138,7 +142,20 @@ class Changes:
             for member in parties.members(file.store.id)
             if member.id not in known
         )
-        return replace(file, participants=file.participants + newcomers) if newcomers else file
+        file = replace(file, participants=file.participants + newcomers) if newcomers else file
+        return self.with_support(file) if file.view.case.escalated else file
+
+    def with_support(self, file: CaseFile) -> CaseFile:
+        """A case with the platform's support on it, at the address that it has now and no other."""
+        address = self._support_address
+        people = tuple(
+            replace(person, active=False) if person.role is Role.SUPPORT and person.address != address else person
+            for person in file.participants
+        )
+        if address and not any(person.role is Role.SUPPORT and person.active for person in people):
+            case_id = file.view.case.id
+            people += (Participant(0, case_id, Role.SUPPORT, address, self._support_name, os.urandom(16)),)
+        return replace(file, participants=people)
 
     def changing(
         self,

@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from gateway.cases import lifecycle, notices
+from gateway.cases.escalation import JOINED_TEXT
 from gateway.cases.lifecycle import Act, Change
 from gateway.cases.limits import split_draft
 from gateway.cases.model import (
     MESSAGE_CHARACTERS,
     Actor,
     Attachment,
+    Audience,
     Case,
     CaseQuery,
     CaseView,
@@ -30,12 +32,12 @@ from gateway.cases.model import (
     Status,
 )
 from gateway.cases.notices import Notice
-from gateway.changes import Audited, Changes, Entry, may_see, no_such_case
+from gateway.changes import Audited, Changes, Entry, may_see, no_such_case, trail
 from gateway.errors import Invalid, NotFound, Problem
 from gateway.mail.thanks import is_only_thanks
 from gateway.opening import Opened, opening, refuse_own_addresses
 from gateway.outbound.compose import Composer
-from store import audit, cases, reports
+from store import audit, cases, escalations, reports
 from store.cases import CaseFile
 from store.identifiers import new_id
 
@@ -80,7 +82,7 @@ class Desk:
     def messages(self, case_id: str, actor: Actor, *, page: int, limit: int) -> Page[Message]:
         """A page of a conversation, oldest first (CONTRACT §5.3), with what became of its mails. Raises NotFound."""
         self.case(case_id, actor)
-        found = cases.messages(case_id, page=page, limit=limit)
+        found = cases.messages(case_id, Audience.of(actor.role), page=page, limit=limit)
         known = reports.deliveries([message.id for message in found.items])
         return replace(found, items=tuple(replace(m, deliveries=known.get(m.id, ())) for m in found.items))
 
@@ -171,9 +173,12 @@ class Desk:
             )
             for place, (body, attachments) in enumerate(parts, 1)
         ]  # fmt: skip
+        posted = Posted(tuple(entry.message for entry in entries))
+        if actor.role is Role.SUPPORT:
+            change, joined = _joining(file, change, file.message_count + len(entries) + 1, now)
+            entries += joined
         told = _told(file, actor, change)
         write = self._changes.changing(file, change, entries, told, now, Audited(actor, "case.answered"))
-        posted = Posted(tuple(entry.message for entry in entries))
 
         def job() -> tuple[Posted, str]:
             write()
@@ -313,6 +318,13 @@ class Desk:
             return True, case_id
 
         return job
+
+
+def _joining(file: CaseFile, change: Change, number: int, now: datetime) -> tuple[Change, list[Entry]]:
+    """Support has stepped in with its first message, whoever called it; number: of the trail message that tells it."""
+    case = replace(change.case, escalated=True)
+    joins = not escalations.has_spoken(case.id, Role.SUPPORT)
+    return replace(change, case=case), [Entry(trail(case, number, JOINED_TEXT, now))] if joins else []
 
 
 def _told(file: CaseFile, actor: Actor, change: Change) -> tuple[Notice, ...]:

@@ -313,14 +313,27 @@ def insert_message(message: Message, *, participant_id: int | None, mail_id: str
         )
 
 
-def messages(case_id: str, *, page: int, limit: int) -> Page[Message]:
-    """A page of a conversation, oldest first (CONTRACT §5.3): all that the store may see."""
-    total = sql("SELECT message_count FROM cases WHERE id = ?", (case_id,)).fetchone()[0]
+def messages(case_id: str, audiences: Sequence[Audience] = tuple(Audience), *, page: int, limit: int) -> Page[Message]:
+    """A page of a conversation, oldest first (CONTRACT §5.3), as those see it for whom these audiences are."""
+    which = f"case_id = ? AND audience IN ({', '.join('?' * len(audiences))})"
     rows = sql(
-        f"SELECT {_MESSAGE} FROM message WHERE case_id = ? ORDER BY number LIMIT ? OFFSET ?",
-        (case_id, limit, (page - 1) * limit),
+        f"SELECT {_MESSAGE} FROM message WHERE {which} ORDER BY number LIMIT ? OFFSET ?",
+        (case_id, *audiences, limit, (page - 1) * limit),
     ).fetchall()
-    return Page(_with_attachments(rows), page, limit, total)
+    return Page(_with_attachments(rows), page, limit, message_count(case_id, audiences))
+
+
+def message_count(case_id: str, audiences: Sequence[Audience]) -> int:
+    """How many messages of a case those may see for whom these audiences are.
+
+    All that there are is known; only the hidden ones are counted, which are few and have an index of their own.
+    """
+    row: tuple[int] = sql(
+        "SELECT c.message_count - (SELECT count(*) FROM message WHERE case_id = c.id AND audience <> 'all'"
+        f" AND audience NOT IN ({', '.join('?' * len(audiences))})) FROM cases c WHERE c.id = ?",
+        (*audiences, case_id),
+    ).fetchone()
+    return row[0]
 
 
 def last_messages(case_id: str, limit: int, audiences: Sequence[Audience] = (Audience.ALL,)) -> tuple[Message, ...]:
@@ -331,6 +344,16 @@ def last_messages(case_id: str, limit: int, audiences: Sequence[Audience] = (Aud
         (case_id, *audiences, limit),
     ).fetchall()
     return _with_attachments(reversed(rows))
+
+
+def messages_after(case_id: str, number: int, limit: int, audiences: Sequence[Audience]) -> tuple[Message, ...]:
+    """A conversation from behind a number on, as those may see it for whom these audiences are."""
+    rows = sql(
+        f"SELECT {_MESSAGE} FROM message WHERE case_id = ? AND number > ? AND audience IN"
+        f" ({', '.join('?' * len(audiences))}) ORDER BY number LIMIT ?",
+        (case_id, number, *audiences, limit),
+    )
+    return _with_attachments(rows.fetchall())
 
 
 def find_attachment(attachment_id: str, case_id: str, audiences: Sequence[Audience]) -> Attachment | None:

@@ -1,7 +1,7 @@
 """Why the platform's support is called into a case: rules about what is known, decided without asking anybody.
 
-    signal                what it stands on                                   who may read the reason (HARDENING rule 21)
-    --------------------  --------------------------------------------------  -------------------------------------------
+    signal                what it stands on                                   who may read why (HARDENING rule 21)
+    --------------------  --------------------------------------------------  ------------------------------------
     ORDER_DISPUTED        the order is in CHARGEBACK                          the store
     FRAUD_WARNING         an early fraud warning on the order                 the store
     ORDER_REPEATS         N unresolved or reopened cases of it in D days      the store

@@ -76,7 +76,7 @@ class Composer:
         rendered = self._render(notice, scene, context)
         from_address = self._from_address(notice, scene)
         fields = [
-            mime.mailbox("From", self._sender(person, scene, names), from_address),
+            mime.mailbox("From", self._sender(person, notice.template, scene, names), from_address),
             mime.mailbox("To", self._teller.safe_name(person.name), person.address),
         ]
         if notice.answerable:
@@ -181,9 +181,11 @@ class Composer:
             own = ""
         return own if own and self._signer.speaks_for(own.rpartition("@")[2]) else self._config.from_address
 
-    def _sender(self, person: Participant, scene: Scene, names: Names) -> str:
+    def _sender(self, person: Participant, template: Template, scene: Scene, names: Names) -> str:
         """The display name of From: who speaks, and through whom."""
         author = author_of(scene)
+        if template is Template.SUPPORT_JOINED:
+            return self._via(names.support, names)
         if author is None or author.sender_type is person.role:
             return self._via(names.store, names)
         name = names.of(author) or names.speech.label("unknown")
