@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from gateway.cases.model import Case, Order
-from gateway.errors import Conflict, NotFound
+from gateway.errors import Conflict, Erased, NotFound
 from gateway.evidence import archive
 from gateway.evidence.contents import MADE, Contents, Facts, acts_of, moment
 from gateway.evidence.manifest import FORMAT, MANIFEST, SIGNATURE, spelled
@@ -80,7 +80,7 @@ class Evidence:
         self._now = now
 
     def make(self, case_id: str, path: Path) -> Made:
-        """Write the evidence of a case to a new file. Raises NotFound; Conflict when the file is there; TooLarge."""
+        """Write the evidence of a case to a new file. Raises NotFound, Erased, TooLarge, Conflict (it is there)."""
         if path.exists():
             raise Conflict(f"{path} is there already, and evidence is not written over")
         with _new_file(path) as out:
@@ -88,6 +88,8 @@ class Evidence:
                 file = cases.load(case_id)
                 if file is None:
                     raise NotFound("There is no such case")
+                if file.erased:
+                    raise Erased("The words of this case were erased: nothing is left that could show anything")
                 made = self._write(file, out)
             self._database.write(lambda: self._note(file.view.case, made))  # before anybody has it
         return made

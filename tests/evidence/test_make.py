@@ -14,7 +14,7 @@ import pytest
 
 from gateway import keys
 from gateway.cases.model import Audience, Message, Role
-from gateway.errors import Conflict, NotFound
+from gateway.errors import Conflict, Erased, NotFound
 from gateway.evidence.make import Evidence, Made
 from gateway.evidence.verify import Genuine, verify
 from gateway.mail.redact import ADDRESS_REMOVED, LINK_REMOVED, Redactor
@@ -26,6 +26,7 @@ from tests import postmaster
 from tests.journeys.test_links import PDF
 from tests.world import FIRST_WORDS, MIA, STORE, TOM, World, reply_to
 
+CUSTOMER = f"cus_{STORE[-24:]}"
 ANSWER, THANKS = "We send you a new lid tomorrow.", "Thank you, I wait for it."
 
 
@@ -271,13 +272,14 @@ def test_what_was_never_sent_says_why(world: World, case: str, path: Path) -> No
     assert "not sent: cancelled: revoked" in read.text("conversation.txt")
 
 
-def test_evidence_keeps_what_was_exported(world: World, case: str, path: Path) -> None:
-    """HARDENING rule 25: whatever is removed afterwards."""
+def test_evidence_keeps_what_was_exported(world: World, case: str, path: Path, tmp_path: Path) -> None:
+    """HARDENING rule 25: the erased customer is in the archive that was made before, and in none that is made later."""
     make(world, case, path)
     before = Read(path)
-    retention.remove_raw(world.parts.database, world.parts.files, world.clock() + timedelta(days=1))
-    world.parts.database.write(lambda: sql("DELETE FROM message WHERE case_id = ?", (case,)))
+    world.parts.erasing.erase(CUSTOMER, audit.OPERATOR)
     assert Read(path).files == before.files
+    with pytest.raises(Erased):
+        make(world, case, tmp_path / "later.zip")
 
 
 def test_a_file_that_was_damaged_is_not_passed_off_as_the_one_that_was_sent(
