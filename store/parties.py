@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+from gateway.cases import settings
 from gateway.cases.model import Customer, Member, MemberRole, Order, Store
 from gateway.cases.settings import CaseSettings
 from gateway.errors import Conflict, NotFound
@@ -31,29 +32,20 @@ def store_columns(table: str) -> str:
 
 def store_of(row: Sequence[Any]) -> Store:
     """A store from its columns."""
-    id_, name, created_at, strict, locale, time_zone, colour, from_address, logo, settings = row
+    id_, name, created_at, strict, locale, time_zone, colour, from_address, logo, chosen = row
     return Store(
-        id_, name, from_ms(created_at), bool(strict), locale, time_zone, colour, from_address, logo, _settings(settings)
+        id_, name, from_ms(created_at), bool(strict), locale, time_zone, colour, from_address, logo, _settings(chosen)
     )
 
 
+@lru_cache(maxsize=1_024)
 def _settings(text: str) -> CaseSettings:
-    """Settings from the JSON of those that differ from the default."""
-    if text == "{}":
-        return _NOTHING_SET
-    values = json.loads(text)
-    if "holidays" in values:
-        values["holidays"] = tuple(date.fromisoformat(day) for day in values["holidays"])
-    return CaseSettings(**values)
+    """Settings from the JSON of those that a store has decided: asked for with every case."""
+    return settings.of_values(json.loads(text))
 
 
-_NOTHING_SET = CaseSettings()
-
-
-def _settings_as_json(settings: CaseSettings) -> str:
-    usual = asdict(_NOTHING_SET)
-    values = {name: value for name, value in asdict(settings).items() if value != usual[name]}
-    return json.dumps(values, default=str)  # dates in ISO 8601
+def _settings_as_json(chosen: CaseSettings) -> str:
+    return json.dumps(settings.as_values(chosen), ensure_ascii=False)
 
 
 def _member(row: Sequence[Any]) -> Member:
