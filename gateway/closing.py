@@ -206,7 +206,9 @@ class Closing:
     # What people do about it
 
     def keep_open(self, case_id: str, actor: Actor) -> bool:
-        """The customer wants his silent case to stay open: its clock begins anew. False when it waits for nobody.
+        """The customer wants his silent case to stay open: its clock begins anew.
+
+        False when it waits for nobody, or when nobody was warned that it closes: then there is nothing to be kept off.
 
         Raises NotFound, and NotAllowed for a closed case.
         """
@@ -214,10 +216,10 @@ class Closing:
         def attempt() -> Callable[[], tuple[bool, str]]:
             now = self._changes.now()
             file = self._changes.load(case_id, actor)
-            if file.view.case.status in (Status.OPEN, Status.AWAITING_MERCHANT):
-                return lambda: (False, case_id)
             if file.view.case.status is Status.CLOSED:
                 raise NotAllowed("The case is closed already")
+            if file.view.case.status is not Status.AWAITING_CUSTOMER or not warnings.is_warned(case_id):
+                return lambda: (False, case_id)
             change = lifecycle.decide(file.view.case, Act.KEEP_OPEN, actor.role, now)
             write = self._changes.changing(file, change, [], (), now, Audited(actor, "case.kept_open"))
 

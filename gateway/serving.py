@@ -22,7 +22,7 @@ from gateway.app import Parts
 from gateway.config import Config
 from gateway.errors import Invalid, Problem, StorageFull, StoreUnavailable
 from gateway.inbound.server import SmtpServer
-from gateway.web import case_page, confirm, files, metrics, unsubscribe
+from gateway.web import acting, case_page, confirm, files, metrics, unsubscribe
 from gateway.web.providers.routes import make_router
 from gateway.web.server import make_app
 from store import credentials, inbox, outbox
@@ -209,6 +209,9 @@ async def _http(parts: Parts, role: Role, pages: "Pages | None") -> AsyncIterato
     app.include_router(confirm.pages(parts.database, keyring, renderer, public_url=public_url))
     app.include_router(unsubscribe.pages(parts.database, keyring, renderer, public_url=public_url))
     app.include_router(case_page.pages(keyring, parts.composer, renderer))
+    app.include_router(
+        acting.pages(parts.desk, parts.closing, keyring, parts.composer, renderer, public_url=public_url)
+    )
     app.include_router(files.routes(keyring, parts.files, renderer))
     if pages is not None:
         app.include_router(pages)

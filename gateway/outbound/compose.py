@@ -167,9 +167,12 @@ class Composer:
             data=self._signer.sign(data, domain.lower(), now),
         )
 
-    def for_page(self, person: Participant, scene: Scene) -> dict[str, object]:
-        """What the page of a case is told, for one participant: `scene.new` is all that he may see there."""
-        return self._teller.for_page(person, scene)
+    def for_page(self, person: Participant, scene: Scene, *, closes_at: datetime | None = None) -> dict[str, object]:
+        """What a page about a case is told, for one participant: `scene.new` is all that he may see there.
+
+        closes_at: when it closes if it stays silent.
+        """
+        return self._teller.for_page(person, scene, closes_at)
 
     def _from_address(self, notice: Notice, scene: Scene) -> str:
         """The store's own to its customers, as long as a signature can stand behind it: else From would fail DMARC.

@@ -158,10 +158,12 @@ class Teller:
         }
         return context | NO_CONVERSATION if notice.template.answers_mail else context
 
-    def for_page(self, person: Participant, scene: Scene) -> dict[str, object]:
+    def for_page(self, person: Participant, scene: Scene, closes_at: datetime | None) -> dict[str, object]:
         """What the page of a case is told, for one participant: `scene.new` is all that he may see there."""
         names = self.names(scene, self.speech(person, scene))
-        context = self.about_case(Notice(Template.CASE_REOPENED, person), scene, names, personal=False)
+        context = self.about_case(
+            Notice(Template.CASE_REOPENED, person, closes_at=closes_at), scene, names, personal=False
+        )
         link = _file_link(person, self._links)
         return {**context, "messages": [_shown(message, names, link) for message in scene.new]}
 

@@ -5,9 +5,7 @@ like a button. So GET and HEAD change nothing; only the form of the page does, w
 in the address is the secret: whatever is wrong with one, the answer is the same page.
 """
 
-import hmac
 from datetime import datetime
-from urllib.parse import parse_qsl
 
 import structlog
 from fastapi import APIRouter, Depends, Request
@@ -22,12 +20,10 @@ from gateway.signing import Forged, Keyring, Purpose, UnknownKey
 from gateway.web.backend import Behind
 from gateway.web.bodies import read
 from gateway.web.failures import STATUS
-from gateway.web.pages import from_our_page, page
-from store import known_addresses
+from gateway.web.pages import from_our_page, is_pressed, page, seal
+from store import audit, known_addresses
 from store.database import Database
 from store.known_addresses import Question
-
-FORM_BYTES = 4_096
 
 _PRESS_IT = "An address is confirmed with the button of its page"
 _GONE = "There is no such question, or not any more"
@@ -51,8 +47,7 @@ def pages(database: Database, keyring: Keyring, renderer: Renderer, *, public_ur
     @router.post("/{token}", dependencies=[Depends(from_our_page(public_url, _PRESS_IT))])
     async def confirm(request: Request, behind: Behind, token: str) -> Response:
         """The button was pressed."""
-        form = dict(parse_qsl((await read(request, FORM_BYTES)).decode("utf-8", "replace")))
-        if not hmac.compare_digest(form.get("yes", "").encode(), _yes(token).encode()):
+        if not await is_pressed(request, "yes", seal(token, "confirm")):
             raise Forbidden(_PRESS_IT)
         return await run_in_threadpool(say_yes, behind.now(), token)
 
@@ -87,7 +82,7 @@ def _yes(token: str) -> str:
 
 
 def _page(renderer: Renderer, state: str, question: Question | None = None, token: str = "") -> Response:
-    context: dict[str, object] = {"state": state, "yes": _yes(token), "language": "en"}
+    context: dict[str, object] = {"state": state, "yes": seal(token, "confirm"), "language": "en"}
     if question is not None:
         context |= {
             "address": clean(question.address),

@@ -5,10 +5,11 @@ cache), and whatever is wrong with one, the answer is the same page.
 """
 
 import hashlib
+import hmac
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -16,9 +17,12 @@ from fastapi.responses import HTMLResponse
 from gateway.errors import Forbidden, NotFound
 from gateway.rendering import Renderer
 from gateway.signing import Forged, Keyring, Purpose, UnknownKey
+from gateway.web.bodies import read
 from gateway.web.failures import STATUS
 from store import cases
 from store.cases import Contact
+
+FORM_BYTES = 4_096
 
 _STYLE = files("templates").joinpath("static", "pages", "page.css").read_text("utf-8")
 _STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
@@ -74,3 +78,14 @@ def from_our_page(public_url: str, why: str) -> Callable[[Request], Awaitable[No
             raise Forbidden(why)
 
     return check
+
+
+def seal(token: str, form: str) -> str:
+    """What a form sends beside the address that it is sent to: only who has seen the page, or the token, knows it."""
+    return hmac.digest(token.lower().encode(), form.encode(), "sha256").hex()
+
+
+async def is_pressed(request: Request, field: str, sealed: str) -> bool:
+    """Whether the button of our form was pressed, and not its address called. Raises TooLarge."""
+    form = dict(parse_qsl((await read(request, FORM_BYTES)).decode("utf-8", "replace")))
+    return hmac.compare_digest(form.get(field, "").encode(), sealed.encode())

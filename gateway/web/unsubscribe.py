@@ -15,13 +15,12 @@ from gateway.outbound.mime import clean
 from gateway.rendering import Renderer
 from gateway.signing import Keyring, Purpose
 from gateway.web.bodies import read
-from gateway.web.pages import from_our_page, gone, holder, page
+from gateway.web.pages import FORM_BYTES, from_our_page, gone, holder, page
 from gateway.web.providers.forms import fields
 from store import parties
 from store.cases import Contact
 from store.database import Database
 
-FORM_BYTES = 4_096
 _PRESS_IT = "A notice is switched off with the button of its page"
 
 log = structlog.get_logger("web")

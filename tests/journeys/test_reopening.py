@@ -1,15 +1,24 @@
 """What comes after the closing: thanks, answers that come late, buttons (BEHAVIOURS rows 24, 32 to 34)."""
 
+import binascii
 import re
-from collections.abc import Iterator
+import smtplib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
+from gateway.cases.model import Actor, Door, Role, Status
 from gateway.cases.settings import CaseSettings
-from store import cases, outbox, parties
+from gateway.errors import TooLate
+from gateway.signing import Purpose
+from store import audit, cases, outbox, parties
+from store.database import sql
 from tests.sink import Mail, Sink
 from tests.world import BEN, MIA, STORE, STRANGER, TOM, Clock, World, reply_to
 
@@ -427,3 +436,283 @@ def test_his_own_mail_opens_it_again_and_tells_the_others_nothing_twice(world: W
     assert status(world, case) == "AWAITING_CUSTOMER"
     assert "We found your lid." in world.newest_mail_to(TOM).text
     assert sent(world, "case_reopened") == before
+
+
+# Buttons
+
+
+def link(mail: Mail, kind: str) -> str:
+    """The path of the link of a kind in a mail."""
+    found = re.search(rf"https://cases\.example\.org(/{kind}/\S+)", mail.text)
+    assert found is not None, mail.text
+    return found[1]
+
+
+def press(world: World, path: str, seen: str | None = None, **headers: str) -> httpx2.Response:
+    """Send the form of a page. seen: the page's text, otherwise it is opened first."""
+    value = VALUE.search(seen if seen is not None else world.http.get(path).text)
+    sent = {name.replace("_", "-"): told for name, told in headers.items()}
+    return world.http.post(path, data={"pressed": value[1]} if value else {}, headers=sent)
+
+
+def words(answer: httpx2.Response) -> str:
+    """What a person reads."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", answer.text.partition("<body>")[2])).split())
+
+
+def rows(world: World) -> list[object]:
+    """Everything in the database that could change."""
+    names = [name for (name,) in sql("SELECT name FROM sqlite_master WHERE type = 'table'") if "sqlite" not in name]
+    return [(name, sql(f"SELECT * FROM {name}").fetchall()) for name in names]
+
+
+@pytest.fixture
+def keep(world: World) -> tuple[str, str]:
+    """A case that closes soon, and the link that keeps it open."""
+    case = world.open_case()
+    return case, link(warned(world, case), "keep")
+
+
+@pytest.fixture
+def reopen(world: World) -> tuple[str, str]:
+    """A closed case, and the link that opens it again."""
+    case, closing = closed(world)
+    return case, link(closing, "reopen")
+
+
+@pytest.mark.parametrize("kind", ["keep", "reopen"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"])
+def test_opening_a_link_changes_nothing(world: World, request: pytest.FixtureRequest, kind: str, method: str) -> None:
+    """Row 34: scanners open every link of a mail."""
+    _, path = request.getfixturevalue(kind)
+    before = rows(world)
+    for _ in range(3):
+        answer = world.http.request(method, path)
+        assert answer.status_code == (200 if method in ("GET", "HEAD") else 405)
+    assert rows(world) == before
+
+
+@pytest.mark.parametrize("kind", ["keep", "reopen"])
+def test_a_scanner_that_presses_without_the_form_changes_nothing(
+    world: World, request: pytest.FixtureRequest, kind: str
+) -> None:
+    _, path = request.getfixturevalue(kind)
+    shown = world.http.get(path).text
+    value = VALUE.search(shown)
+    assert value is not None
+    before = rows(world)
+    for body in (b"", b"pressed=", b"pressed=1", f"yes={value[1]}".encode(), f"pressed={value[1][:-1]}".encode()):
+        assert world.http.post(path, content=body).status_code == 403
+    for headers in ({"origin": "https://evil.test"}, {"sec_fetch_site": "cross-site"}):
+        assert press(world, path, shown, **headers).status_code == 403
+    assert rows(world) == before
+
+
+def test_the_pages_are_told_to_nobody(world: World, reopen: tuple[str, str]) -> None:
+    answer = world.http.get(reopen[1])
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "noindex" in answer.headers["x-robots-tag"]
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+# Keep it open
+
+
+def test_the_button_keeps_a_silent_case_open(world: World, keep: tuple[str, str]) -> None:
+    case, path = keep
+    asked = words(world.http.get(path))
+    assert "Shall your case stay open?" in asked
+    assert "It closes on 18 May 2026" in asked
+    assert "Your case stays open" in words(press(world, path))
+    assert status(world, case) == "AWAITING_CUSTOMER"
+    assert trail(world, case)[-1] == "The customer keeps the case open"
+    newest = audit.listing(case_id=case)[0]
+    assert (newest.action, newest.role, newest.door.value) == ("case.kept_open", Role.CUSTOMER, "page")
+    world.clock.advance(days=2)
+    assert world.parts.closing.look() == 0
+    world.clock.advance(days=10)
+    assert world.parts.closing.look() == 1, "its next silence is warned of"
+    assert link(world.newest_mail_to(TOM), "keep") == path
+    assert "Shall your case stay open?" in words(world.http.get(path))
+
+
+def test_keeping_it_open_twice_is_once(world: World, keep: tuple[str, str]) -> None:
+    _, path = keep
+    seen = world.http.get(path).text
+    press(world, path, seen)
+    before = rows(world)
+    for answer in (press(world, path, seen), world.http.get(path)):
+        assert answer.status_code == 200
+        assert "Nothing closes it at the moment" in words(answer)
+        assert "<button" not in answer.text
+    assert rows(world) == before
+
+
+def test_many_presses_at_once_are_one(world: World, keep: tuple[str, str]) -> None:
+    case, path = keep
+    seen = world.http.get(path).text
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: press(world, path, seen), range(6)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert trail(world, case).count("The customer keeps the case open") == 1
+
+
+def test_an_old_link_says_that_there_is_nothing_to_do(world: World, keep: tuple[str, str]) -> None:
+    case, path = keep
+    seen = world.http.get(path).text
+    world.answer(world.newest_mail_to(TOM), "I am here.")
+    assert "Nothing closes it at the moment" in words(world.http.get(path))
+    assert "Nothing closes it at the moment" in words(press(world, path, seen))
+    assert status(world, case) == "AWAITING_MERCHANT"
+
+
+def test_the_link_of_a_case_that_has_closed_says_how_to_open_it(world: World, keep: tuple[str, str]) -> None:
+    case, path = keep
+    seen = world.http.get(path).text
+    world.clock.advance(days=2)
+    assert world.parts.closing.look() == 1
+    for answer in (world.http.get(path), press(world, path, seen)):
+        assert "Your case is closed" in words(answer)
+        assert "just answer the newest mail" in words(answer)
+    decide(world, reopen_days=1)
+    world.clock.advance(days=3)
+    assert NEW_CASE in world.http.get(path).text
+    assert status(world, case) == "CLOSED"
+
+
+# Open it again
+
+
+def test_the_button_opens_a_closed_case_again(world: World, reopen: tuple[str, str]) -> None:
+    case, path = reopen
+    asked = words(world.http.get(path))
+    assert "Shall your case be opened again?" in asked
+    assert "It was closed on 4 May 2026" in asked
+    answer = words(press(world, path))
+    assert "Your case is open again" in answer
+    assert "Blue Kettle sees that you opened it again." in answer
+    shown = world.case(case)
+    assert (shown["status"], shown["closedAt"], shown["closedBy"]) == ("OPEN", None, None)
+    assert trail(world, case)[-1] == "Case reopened by the customer, now open"
+    newest = audit.listing(case_id=case)[0]
+    assert (newest.action, newest.role, newest.door.value) == ("case.reopened", Role.CUSTOMER, "page")
+    world.work()
+    assert sent(world, "case_reopened") == 1
+    assert "open again" in world.newest_mail_to(MIA).text
+
+
+def test_opening_it_twice_is_once(world: World, reopen: tuple[str, str]) -> None:
+    case, path = reopen
+    seen = world.http.get(path).text
+    press(world, path, seen)
+    for answer in (press(world, path, seen), world.http.get(path)):
+        assert answer.status_code == 200
+        assert "Your case is open" in words(answer)
+        assert "<button" not in answer.text
+    assert sent(world, "case_reopened") == 1
+    assert [text for text in trail(world, case) if "reopened" in text] == ["Case reopened by the customer, now open"]
+
+
+def test_the_link_of_an_earlier_closing_opens_a_later_one(world: World, reopen: tuple[str, str]) -> None:
+    case, path = reopen
+    press(world, path)
+    assert link(close(world, case), "reopen") == path
+    press(world, path)
+    assert status(world, case) == "OPEN"
+
+
+def test_a_button_that_comes_too_late_says_where_to_open_a_new_case(world: World, reopen: tuple[str, str]) -> None:
+    case, path = reopen
+    seen = world.http.get(path).text
+    decide(world, reopen_days=7)
+    world.clock.advance(days=7)
+    for answer in (world.http.get(path), press(world, path, seen)):
+        assert "too long ago to be opened again" in words(answer)
+        assert f'href="{NEW_CASE}"' in answer.text
+        assert "<button" not in answer.text
+    assert status(world, case) == "CLOSED"
+
+
+def test_the_desk_refuses_what_a_page_lets_through(world: World, reopen: tuple[str, str]) -> None:
+    """The window counts where the case is changed: the page may have looked a moment before."""
+    case, _ = reopen
+    decide(world, reopen_days=7)
+    world.clock.advance(days=7)
+    customer = Actor(Role.CUSTOMER, Door.PAGE)
+    with pytest.raises(TooLate):
+        world.parts.desk.change_case(case, customer, status=Status.OPEN)
+    assert status(world, case) == "CLOSED"
+
+
+def test_the_pages_speak_his_language(world: World) -> None:
+    customer = {"id": "cus_xxxxxxxxxxxxxxxxxxxxxxxx", "email": TOM, "firstName": "Tom", "locale": "ar"}
+    case, closing = closed(world, customer=customer)
+    page = world.http.get(link(closing, "reopen"))
+    assert '<html lang="ar" dir="rtl">' in page.text
+    assert "Open it again" not in page.text
+    assert "أُغلق في" in page.text
+    press(world, link(closing, "reopen"))
+    assert status(world, case) == "OPEN"
+
+
+# Whose links they are (HARDENING rule 3)
+
+
+def revoked(world: World, case: str) -> None:
+    world.revoke(case, Role.CUSTOMER)
+
+
+def left(world: World, case: str) -> None:
+    world.parts.database.write(lambda: sql("UPDATE participant SET active = ? WHERE case_id = ?", (False, case)))
+
+
+@pytest.mark.parametrize("kind", ["keep", "reopen"])
+@pytest.mark.parametrize("over", [revoked, left])
+def test_links_end_with_his_part_in_the_case(
+    world: World, request: pytest.FixtureRequest, kind: str, over: Callable[[World, str], None]
+) -> None:
+    case, path = request.getfixturevalue(kind)
+    seen = world.http.get(path).text
+    over(world, case)
+    before = status(world, case)
+    assert world.http.get(path).status_code == 404
+    assert press(world, path, seen).status_code == 404
+    assert status(world, case) == before
+
+
+def test_a_link_is_worth_nothing_for_anything_else(world: World, reopen: tuple[str, str]) -> None:
+    case, path = reopen
+    token = path.rpartition("/")[2]
+    for other in (f"/keep/{token}", f"/case/{token}", f"/confirm/{token}", f"/reopen/{token[:-1]}", "/reopen/nonsense"):
+        assert world.http.get(other).status_code == 404
+    with pytest.raises(smtplib.SMTPResponseException):
+        world.send(b"Subject: x\r\n\r\nx\r\n", TOM, f"reply+{token}@cases.example.org")
+    closing = world.newest_mail_to(TOM)
+    others = [link(closing, "case").rpartition("/")[2], closing.reply_address.partition("@")[0].partition("+")[2]]
+    for foreign in others:
+        assert world.http.get(f"/reopen/{foreign}").status_code == 404
+    assert status(world, case) == "CLOSED"
+
+
+def test_merchants_and_support_have_no_such_links(world: World, reopen: tuple[str, str]) -> None:
+    """Nor would one of theirs count."""
+    case, _ = reopen
+    merchant = next(person for person in cases.load(case).participants if person.role is Role.MERCHANT)  # type: ignore[union-attr]
+    keyring = world.parts.secrets.keyring
+    for purpose in (Purpose.KEEP, Purpose.REOPEN):
+        token = keyring.token(purpose, merchant.handle, merchant.generation)
+        assert world.http.get(f"/{purpose}/{token}").status_code == 404
+    assert not [mail for mail in world.sink.to(MIA) if "/keep/" in mail.text or "/reopen/" in mail.text]
+
+
+def test_a_quoted_link_reaches_nobody_else(world: World, keep: tuple[str, str]) -> None:
+    case, path = keep
+    token = path.rpartition("/")[2]
+    warning = world.newest_mail_to(TOM)
+    world.answer(warning, f"What is https://cases.example.org{path} for?")
+    assert "What is (personal link removed) for?" in world.newest_mail_to(MIA).text
+    assert not [
+        mail for mail in world.sink.to(MIA) if token in mail.text or token.encode() in binascii.a2b_qp(mail.raw)
+    ]
+    assert token not in str(world.messages(case))

@@ -12,7 +12,8 @@ import pytest
 from gateway.cases.model import Member
 from gateway.rendering import Renderer
 from gateway.signing import Keyring, Purpose
-from gateway.web.confirm import FORM_BYTES, pages
+from gateway.web.confirm import pages
+from gateway.web.pages import FORM_BYTES
 from store import known_addresses, parties
 from store.database import sql
 from tests.web.conftest import CUSTOMER, STORE
