@@ -75,11 +75,11 @@ def one_moment() -> Iterator[None]:
 
 
 def said(case_id: str, after: int, limit: int) -> tuple[Said, ...]:
-    """A page of a conversation, oldest first, behind a message's number: what a customer or a merchant may see."""
+    """A page of what both sides may see of a conversation, oldest first, behind a message's number."""
     rows = sql(
-        "SELECT id, participant_id, mail_id, full_text FROM message WHERE case_id = ? AND number > ? AND audience <> ?"
+        "SELECT id, participant_id, mail_id, full_text FROM message WHERE case_id = ? AND number > ? AND audience = ?"
         " ORDER BY number LIMIT ?",
-        (case_id, after, Audience.SUPPORT, limit),
+        (case_id, after, Audience.ALL, limit),
     ).fetchall()
     messages = cases.find_messages([row[0] for row in rows])
     return tuple(Said(message, *row[1:]) for message, row in zip(messages, rows, strict=True))

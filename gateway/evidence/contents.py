@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from gateway.cases.model import Attachment, Audience, Door, Role
+from gateway.cases.model import Attachment, Door, Role
 from gateway.errors import NotFound
 from gateway.evidence.archive import Writer
 from gateway.mail.authentication import Authentication
@@ -79,7 +79,6 @@ class Contents:
             "sender": {"role": message.sender_type, "id": message.sender_id, "name": message.sender_name},
             "via": message.via or None,
             "unverified": message.unverified,
-            "staffOnly": message.audience is not Audience.ALL,
             "door": door,
             "body": message.body,
             "fullText": one.full_text or None,

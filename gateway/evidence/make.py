@@ -32,7 +32,7 @@ from gateway.locales import manners
 from gateway.mail.redact import Redactor
 from gateway.rendering import Renderer
 from gateway.shapes import timestamp
-from store import audit, cases, evidence
+from store import audit, cases, evidence, parties
 from store.cases import CaseFile
 from store.database import Database
 from store.files import Files
@@ -43,7 +43,7 @@ NOTES = (
     "Mails in mails/ are copies without reply addresses and personal links, which are credentials of their readers. "
     "The SHA-256 beside each is that of the mail itself.",
     "An answer of a mail system says that it took a mail, not that a person read it.",
-    "What only the platform's support may see is left out.",
+    "What only one side or the platform's support may see is left out; its numbers are missing.",
 )
 
 
@@ -124,6 +124,7 @@ class Evidence:
     def _about(self, file: CaseFile) -> Facts:
         """What the manifest says beside its list of files."""
         case, customer, order, key = file.view.case, file.view.customer, file.view.order, self._seal.public
+        known = parties.find_order(order.id)
         return {
             "format": FORMAT,
             "madeAt": timestamp(self._now()),
@@ -138,6 +139,7 @@ class Evidence:
                 "amountInMinorUnits": order.amount,
                 "currency": order.currency,
                 "status": order.status,
+                "statusSince": moment(known[1]) if known else None,
                 "createdAt": timestamp(order.created_at),
             },
             "case": {

@@ -172,6 +172,7 @@ def test_the_manifest_tells_of_whom_it_is(world: World, case: str, path: Path) -
     assert (said["order"]["number"], said["order"]["amountInMinorUnits"], said["order"]["currency"]) == (
         "1001", 2499, "EUR",
     )  # fmt: skip
+    assert (said["order"]["status"], said["order"]["statusSince"]) == ("COMPLETED", "2026-05-04T09:30:00.000Z")
     assert said["madeAt"] == "2026-05-04T09:50:00.000Z"
     assert made.files == len(read.files)
     assert made.size == path.stat().st_size
@@ -304,12 +305,12 @@ def test_a_long_mail_is_told_once(world: World, path: Path) -> None:
 
 
 def test_support_s_own_is_left_out(world: World, case: str, path: Path) -> None:
-    """HARDENING rule 21: why support was called, and whatever concerns its people."""
+    """HARDENING rule 21: why support was called, also as the merchant knows it: a bank may show it to the customer."""
 
     def job() -> None:
         moment, ids = world.clock(), cases.load(case)
         assert ids is not None
-        entries = (("Early fraud warning", Audience.SUPPORT), ("The mail did not arrive", Audience.STAFF))
+        entries = (("Early fraud warning", Audience.SUPPORT), ("Three cases in a week", Audience.STAFF))
         for number, (body, audience) in enumerate(entries, ids.message_count + 1):
             message = Message(f"cmsg_{number}", case, number, Role.SYSTEM, None, "", body, moment, audience)
             cases.insert_message(message, participant_id=None, mail_id="", full_text="")
@@ -322,9 +323,8 @@ def test_support_s_own_is_left_out(world: World, case: str, path: Path) -> None:
     make(world, case, path)
     read = Read(path)
     everything = b"".join(read.files.values())
-    for secret in (b"Early fraud", b"EARLY_FRAUD", b"The card issuer"):
+    for secret in (b"Early fraud", b"EARLY_FRAUD", b"The card issuer", b"Three cases"):
         assert secret not in everything
-    assert read.said("The mail did not arrive")["staffOnly"]
     assert len(read.events["supportCalled"]) == 1
 
 
