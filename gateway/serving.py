@@ -195,6 +195,7 @@ async def _http(parts: Parts, role: Role, pages: "Pages | None") -> AsyncIterato
         return
     app = make_app(
         parts.desk,
+        parts.support,
         credentials.find_token,
         hook_secrets=parts.secrets.hook_secrets,
         problems=parts.problems,
@@ -208,10 +209,10 @@ async def _http(parts: Parts, role: Role, pages: "Pages | None") -> AsyncIterato
     keyring, renderer = parts.secrets.keyring, rendering.built_in()
     app.include_router(confirm.pages(parts.database, keyring, renderer, public_url=public_url))
     app.include_router(unsubscribe.pages(parts.database, keyring, renderer, public_url=public_url))
-    app.include_router(case_page.pages(keyring, parts.composer, renderer))
     app.include_router(
         acting.pages(parts.desk, parts.closing, keyring, parts.composer, renderer, public_url=public_url)
     )
+    app.include_router(case_page.pages(keyring, parts.composer, renderer))
     app.include_router(files.routes(keyring, parts.files, renderer))
     if pages is not None:
         app.include_router(pages)

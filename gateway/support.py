@@ -101,17 +101,15 @@ class Support:
 
         return job
 
-    def call(self, store_id: str, case_id: str, actor: Actor, reason: str, *, key: Key) -> CaseView:
+    def call(self, case_id: str, actor: Actor, reason: str, *, key: Key | None = None) -> CaseView:
         """A person of the platform calls support into a case. Raises NotFound, Erased, Conflict."""
-        self.escalate(case_id, replace(actor, store_id=store_id), escalation.called(reason), key=key)
+        self.escalate(case_id, actor, escalation.called(reason), key=key)
         return _view(case_id)
 
-    def call_for_order(
-        self, store_id: str, order_id: str, actor: Actor, reason: str, *, key: Key
-    ) -> tuple[CaseView, ...]:
+    def call_for_order(self, order_id: str, actor: Actor, reason: str, *, key: Key) -> list[CaseView]:
         """The same for the cases that an order concerns. Raises NotFound when there are none."""
         found = parties.find_order(order_id)
-        if found is None or found[0].store_id != store_id:
+        if found is None or found[0].store_id != actor.store_id:
             raise NotFound("There is no such order")
         if not (concerned := escalations.concerned(order_id)):
             raise NotFound("There is no case about this order")
@@ -121,7 +119,7 @@ class Support:
                 self._try(case_id, actor, [escalation.called(reason)])
             return " ".join(concerned)
 
-        return tuple(map(_view, self._finally(key, work).split()))
+        return [_view(case_id) for case_id in self._finally(key, work).split()]
 
     # Orders
 

@@ -28,14 +28,14 @@ def store_id(text: str) -> str:
 
 def name(text: str, field: str = "--name") -> str:
     """The name of a store, a person or a token: one line of at most 200 characters. Raises Invalid."""
-    from gateway.web.hooks import Line
+    from gateway.web.hooks.values import Line
 
     return _checked(Line, text, Problem(field, "must be one line of 1 to 200 characters"))
 
 
 def person_address(text: str, config: "Config") -> str:
     """The address of a person. Raises Invalid, also for our own domain: we would write to ourselves (rule 24)."""
-    from gateway.web.hooks import Email
+    from gateway.web.hooks.values import Email
 
     address = _checked(Email, text, Problem("ADDRESS", "must be an e-mail address such as ada@example.org"))
     domain = address.rpartition("@")[2].lower()
@@ -46,7 +46,7 @@ def person_address(text: str, config: "Config") -> str:
 
 def from_address(text: str, field: str) -> str:
     """The address in From with its domain in lower case, or "" for the gateway's own. Raises Invalid."""
-    from gateway.web.hooks import Email
+    from gateway.web.hooks.values import Email
 
     problem = Problem(field, "must be an address such as help@shop.example.org")
     local, at, domain = _checked(Email, text, problem).rpartition("@") if text else ("", "", "")

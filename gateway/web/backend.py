@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from gateway.desk import Desk
+from gateway.support import Support
 from store.credentials import Credential
 
 
@@ -21,6 +22,7 @@ class Backend:
     """
 
     desk: Desk
+    support: Support
     find_token: Callable[[str], Credential | None]
     hook_keys: tuple[bytes, ...]
     problems: Callable[[], list[str]]

@@ -29,8 +29,9 @@ def pages(keyring: Keyring, composer: Composer, renderer: Renderer) -> APIRouter
         file = cases.load(person.case_id)
         if file is None:
             return gone(renderer)
-        messages = cases.last_messages(person.case_id, SHOWN, Audience.of(person.role))
+        audiences = Audience.of(person.role)
+        messages = cases.last_messages(person.case_id, SHOWN, audiences)
         context = composer.for_page(person, Scene(file.store, file.view, messages, ()))
-        return page(renderer, "case", {**context, "left_out": file.message_count > SHOWN})
+        return page(renderer, "case", {**context, "left_out": cases.message_count(person.case_id, audiences) > SHOWN})
 
     return router

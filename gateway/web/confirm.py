@@ -12,13 +12,12 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from gateway.cases.model import Role
+from gateway.cases.model import Actor, Door, Role
 from gateway.errors import Forbidden, NotFound
 from gateway.outbound.mime import clean
 from gateway.rendering import Renderer
 from gateway.signing import Forged, Keyring, Purpose, UnknownKey
 from gateway.web.backend import Behind
-from gateway.web.bodies import read
 from gateway.web.failures import STATUS
 from gateway.web.pages import from_our_page, is_pressed, page, seal
 from store import audit, known_addresses
@@ -54,7 +53,7 @@ def pages(database: Database, keyring: Keyring, renderer: Renderer, *, public_ur
     def say_yes(now: datetime, token: str) -> Response:
         try:
             handle, question = _open_question(keyring, token, now)
-            newly = database.write(lambda: known_addresses.confirm(handle, now))
+            newly = database.write(lambda: _confirm(handle, question, now))
         except NotFound:
             return _page(renderer, "gone")
         if newly:
@@ -62,6 +61,14 @@ def pages(database: Database, keyring: Keyring, renderer: Renderer, *, public_ur
         return _page(renderer, "confirmed" if newly else "known", question, token)
 
     return router
+
+
+def _confirm(handle: bytes, question: Question, now: datetime) -> bool:
+    newly = known_addresses.confirm(handle, now)
+    if newly:
+        actor = Actor(question.role, Door.PAGE, id=question.person_id)
+        audit.record(actor, "address.confirmed", now, store_id=question.store_id, subject=question.person_id)
+    return newly
 
 
 def _open_question(keyring: Keyring, token: str, now: datetime) -> tuple[bytes, Question]:
@@ -74,11 +81,6 @@ def _open_question(keyring: Keyring, token: str, now: datetime) -> tuple[bytes, 
     if question is None or not question.counts(now):
         raise NotFound(_GONE)
     return handle, question
-
-
-def _yes(token: str) -> str:
-    """What the form sends beside the address that it is sent to: only who has seen the page, or the token, knows it."""
-    return hmac.digest(token.lower().encode(), b"confirm", "sha256").hex()
 
 
 def _page(renderer: Renderer, state: str, question: Question | None = None, token: str = "") -> Response:

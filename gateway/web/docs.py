@@ -10,10 +10,11 @@ from fastapi.responses import JSONResponse, Response
 from pydantic.json_schema import models_json_schema
 
 from gateway.errors import NotFound
-from gateway.web.hooks import CaseCreateEvent
+from gateway.web.hooks.cases import EVENTS as CASE_EVENTS
+from gateway.web.hooks.orders import EVENTS as ORDER_EVENTS
 from gateway.web.store_api import Reply, Update
 
-BODIES = (Reply, Update, CaseCreateEvent)  # parsed by `gateway/web/bodies.py`, hence unknown to FastAPI
+BODIES = (Reply, Update, *CASE_EVENTS, *ORDER_EVENTS)  # parsed by `gateway/web/bodies.py`, hence unknown to FastAPI
 
 _ABOUT = (
     "Support cases of a store. Failures are told as `{ok: false, error, code}`, with `problems` when fields are wrong. "

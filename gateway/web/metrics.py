@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gateway.web.providers.origin import Networks, caller_of, within
-from store import alarms, canaries, inbox, measures, outbox
+from store import alarms, canaries, inbox, measures, outbox, switches
 
 FRESH = timedelta(seconds=5)  # for so long an answer is given again, however many ask
 
@@ -111,6 +111,10 @@ METRICS: tuple[Measure, ...] = (
     Measure(
         "alarm_raised", "1 for each alarm that stands.",
         ("name",), lambda _: [((alarm.name,), 1) for alarm in alarms.raised()],
+    ),
+    Measure(
+        "stopped", "1 for each that stands still: sending, closing, removing, clock.",
+        ("what",), lambda _: [((one.switch,), 1) for one in switches.stopped()],
     ),
 )  # fmt: skip
 

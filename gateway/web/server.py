@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from gateway.desk import Desk
+from gateway.support import Support
 from gateway.web import docs, failures, hooks, store_api
 from gateway.web.backend import Backend, Behind
 from gateway.web.boundary import Boundary
@@ -30,6 +31,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def make_app(
     desk: Desk,
+    support: Support,
     find_token: Callable[[str], Credential | None],
     *,
     hook_secrets: Sequence[str],
@@ -48,7 +50,7 @@ def make_app(
         lifespan=_lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.backend = Backend(desk, find_token, tuple(map(key_of, hook_secrets)), problems, now)
+    app.state.backend = Backend(desk, support, find_token, tuple(map(key_of, hook_secrets)), problems, now)
     app.add_middleware(Boundary)
     failures.install(app)
     app.include_router(store_api.router)

@@ -4,16 +4,21 @@ GET, HEAD   a page with a button; nothing changes, since programs open all links
 POST        the button, or the mail system of whoever pressed `Unsubscribe` in his mail program
 """
 
+from datetime import datetime
+
 import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
+from gateway import staff
+from gateway.cases.model import Actor, Door, Role
 from gateway.cases.notices import Template
 from gateway.errors import Forbidden, Invalid, NotFound
 from gateway.outbound.mime import clean
 from gateway.rendering import Renderer
 from gateway.signing import Keyring, Purpose
+from gateway.web.backend import Behind
 from gateway.web.bodies import read
 from gateway.web.pages import FORM_BYTES, from_our_page, gone, holder, page
 from gateway.web.providers.forms import fields
@@ -40,7 +45,7 @@ def pages(database: Database, keyring: Keyring, renderer: Renderer, *, public_ur
         return _page(renderer, contact, notice, "off" if notice in contact.person.muted else "asked")
 
     @router.post("/{token}/{notice}", dependencies=[Depends(from_our_page(public_url, _PRESS_IT))])
-    async def switch_off(request: Request, token: str, notice: str) -> Response:
+    async def switch_off(request: Request, behind: Behind, token: str, notice: str) -> Response:
         """The one click. RFC 8058 §3.2: the body says what it is for, and should be multipart/form-data."""
         body = await read(request, FORM_BYTES)
         try:
@@ -49,14 +54,15 @@ def pages(database: Database, keyring: Keyring, renderer: Renderer, *, public_ur
             raise Forbidden(_PRESS_IT) from error
         if form.get("List-Unsubscribe") != b"One-Click":
             raise Forbidden(_PRESS_IT)
-        return await run_in_threadpool(mute, token, notice)
+        return await run_in_threadpool(mute, behind.now(), token, notice)
 
-    def mute(token: str, notice: str) -> Response:
+    def mute(now: datetime, token: str, notice: str) -> Response:
         try:
             contact, member_id = _member(keyring, token, notice)
         except NotFound:
             return gone(renderer)
-        database.write(lambda: parties.mute(member_id, notice))
+        actor = Actor(Role.MERCHANT, Door.PAGE, id=member_id, store_id=contact.store_id)
+        database.write(lambda: staff.mute(member_id, contact.store_id, (notice,), actor, now))
         log.info("notice.muted", member_id=member_id, notice=notice)
         return _page(renderer, contact, notice, "off")
 

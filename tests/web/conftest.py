@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from standardwebhooks import Webhook
 from starlette.testclient import TestClient
 
+from gateway.cases.escalation import Rules
 from gateway.cases.model import Store
 from gateway.changes import Changes
 from gateway.config import Config
@@ -22,12 +23,14 @@ from gateway.desk import Desk
 from gateway.outbound.compose import Composer
 from gateway.rendering import built_in
 from gateway.signing import Keyring
+from gateway.support import Support
 from gateway.web.server import make_app
 from store import credentials, migrations, parties
 from store.database import Database, sql
 from store.files import Files
 
 STORE, OTHER_STORE = "shp_aaaaaaaaaaaaaaaaaaaaaaaa", "shp_bbbbbbbbbbbbbbbbbbbbbbbb"
+SUPPORT = "help@platform.example.org"
 CUSTOMER, ORDER = "cus_aaaaaaaaaaaaaaaaaaaaaaaa", "ord_aaaaaaaaaaaaaaaaaaaaaaaa"
 SECRET, OLD_SECRET = "whsec_c2lnbmVkLWJ5LXRoZS1wbGF0Zm9ybS0wMDAwMDE=", "whsec_c2lnbmVkLWJ5LXRoZS1wbGF0Zm9ybS0wMDAwMDA="
 
@@ -73,7 +76,9 @@ class Door:
         data = {name: value for name, value in data.items() if value is not None}
         return {"event": "CASE_CREATE", "id": "evt_1", "timestamp": "2026-05-04T09:30:00.000Z", "data": data}
 
-    def hook(self, event: Any, webhook_id: str | None = None, secret: str = SECRET, **headers: str) -> httpx2.Response:
+    def hook(
+        self, event: Any, webhook_id: str | None = None, secret: str = SECRET, to: str = "cases", **headers: str
+    ) -> httpx2.Response:
         """Send an event (an object, or the text of a body), signed by the sending side of the standard's package."""
         self.sent += 1
         webhook_id = webhook_id or f"evt_sent_by_the_test_{self.sent}"
@@ -83,7 +88,7 @@ class Door:
             "webhook-timestamp": str(int(self.clock().timestamp())),
             "webhook-signature": Webhook(secret).sign(webhook_id, self.clock(), body),
         }
-        return self.client.post("/hooks/cases", content=body.encode(), headers=signed | headers)
+        return self.client.post(f"/hooks/{to}", content=body.encode(), headers=signed | headers)
 
     def open_case(self, **changes: Any) -> dict[str, Any]:
         """Open a case. Returns it as the API shows it."""
@@ -137,11 +142,20 @@ def make_door(tmp_path: Path, clock: Clock, database: Database) -> Callable[[], 
         files = Files(tmp_path / "files")
         files.open()
         composer = Composer(Config(), Keyring({0: b"k" * 32}, 0), built_in())
-        changes = Changes(database, files, composer, now=clock, wake=lambda: None)
+        whom = (SUPPORT, "Support Team")
+        changes = Changes(database, files, composer, now=clock, wake=lambda: None, support=whom)
         desk = Desk(changes, composer, reply_domain=Config().mail.reply_domain, support_name="Support Team")
         problems: list[str] = []
         secrets = [OLD_SECRET, SECRET]
-        app = make_app(desk, credentials.find_token, hook_secrets=secrets, problems=lambda: list(problems), now=clock)
+        support = Support(database, changes, Rules(3, 30, 0), address=SUPPORT)
+        app = make_app(
+            desk,
+            support,
+            credentials.find_token,
+            hook_secrets=secrets,
+            problems=lambda: list(problems),
+            now=clock,
+        )
         return app, problems
 
     return make

@@ -20,7 +20,8 @@ STATUSES = {
     ("get", CASE + "/messages"): FAILURES | {"200"},
     ("post", CASE + "/messages"): FAILURES | {"201", "409", "413"},
     ("post", CASE + "/read"): FAILURES | {"200"},
-    ("post", "/hooks/cases"): FAILURES - {"403"} | {"200", "201", "202", "409", "413"},
+    ("post", "/hooks/cases"): FAILURES - {"403"} | {"200", "201", "202", "409", "410", "413"},
+    ("post", "/hooks/orders"): FAILURES - {"403", "404"} | {"200", "202", "409", "413"},
     ("get", "/healthz"): {"200"},
     ("get", "/readyz"): {"200", "503"},
 }
@@ -64,9 +65,14 @@ def test_every_call_with_a_body_has_its_schema_and_a_good_example(door: Door, de
         for call, operation in operations(description).items()
         if "requestBody" in operation
     }
-    assert set(bodies) == {("post", CASE + "/messages"), ("patch", CASE), ("post", "/hooks/cases")}
+    assert set(bodies) == {
+        ("post", CASE + "/messages"), ("patch", CASE), ("post", "/hooks/cases"),
+        ("post", "/hooks/orders"),
+    }  # fmt: skip
     opened = door.hook(bodies["post", "/hooks/cases"]["example"])
     assert opened.status_code == 201
+    disputed = door.hook(bodies["post", "/hooks/orders"]["example"], to="orders")
+    assert disputed.status_code == 200
     case = opened.json()["data"]
     store = bodies["post", "/hooks/cases"]["example"]["data"]["storeId"]
     for (method, path), body in sorted(bodies.items(), reverse=True):  # post before patch, which closes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateway.web.hooks import derived_customer_id
+from gateway.web.hooks.cases import derived_customer_id
 from store import parties
 
 if TYPE_CHECKING:

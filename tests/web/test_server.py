@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.web.bodies import API_BODY_BYTES
-from gateway.web.hooks import HOOK_BODY_BYTES
+from gateway.web.hooks.calls import HOOK_BODY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

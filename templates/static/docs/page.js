@@ -99,7 +99,9 @@ function call(method, path, operation) {
   if (operation.parameters) article.append(make("h4", "Parameters"), parameters(operation.parameters));
   if (operation.requestBody) {
     const content = operation.requestBody.content["application/json"];
-    article.append(make("h4", "Body"), table(rows(content.schema, "", [])));
+    for (const body of content.schema.oneOf || [content.schema]) {
+      article.append(make("h4", `Body: ${resolve(body).title}`), table(rows(body, "", [])));
+    }
     if (content.example) article.append(make("pre", JSON.stringify(content.example, null, 2)));
   }
   article.append(make("h4", "Answers"), answers(operation.responses));
