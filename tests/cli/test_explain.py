@@ -1,11 +1,16 @@
 """The way of a mail in the open, and that looking changes nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gateway.cases.model import Status
+from gateway.cases.settings import CaseSettings
+from store import parties
+from store.audit import OPERATOR
 from store.database import sql
-from tests.cli.installation import CUSTOMER_ADDRESS, MERCHANT_ADDRESS, Installation, OpenedCase, mail
+from tests.cli.installation import CUSTOMER_ADDRESS, MERCHANT_ADDRESS, STORE, Installation, OpenedCase, mail
 from tests.world import process
 
 STRANGER = "somebody@else.example.net"
@@ -74,6 +79,43 @@ def test_what_would_be_held_is_told_with_what_it_would_post(installation: Instal
     assert "held" in out
     assert "from another address" in out
     assert "would post 1 message | Trust me" in out
+
+
+def closed(installation: Installation, case: OpenedCase, *, days_ago: int, reopen_days: int = 0) -> None:
+    with installation.parts() as parts:
+        parts.desk.change_case(case.id, OPERATOR, status=Status.CLOSED)
+        settings = CaseSettings(reopen_days=reopen_days)
+        parts.database.write(lambda: parties.save_store(replace(parties.get_store(STORE), settings=settings)))
+        moved = "UPDATE cases SET closed_at = closed_at - ? WHERE id = ?"
+        parts.database.write(lambda: sql(moved, (days_ago * 86_400_000, case.id)))
+
+
+def test_thanks_after_the_closing_are_told_as_such(installation: Installation, case: OpenedCase) -> None:
+    closed(installation, case, days_ago=1)
+    raw = mail(CUSTOMER_ADDRESS, case.customer, "Thank you!")
+    out = " ".join(installation.casegate("explain", "-", stdin=raw).out.split())
+    assert "the case is CLOSED now, CLOSED then" in out
+    assert "it only says thanks, so the case stays closed and nobody is mailed" in out
+    raw = mail(CUSTOMER_ADDRESS, case.customer, "Thank you, but no")
+    out = installation.casegate("explain", "-", stdin=raw).out
+    assert "the case is CLOSED now, AWAITING_MERCHANT then" in out
+
+
+def test_mail_that_comes_too_late_is_told_with_what_its_sender_hears(
+    installation: Installation, case: OpenedCase
+) -> None:
+    closed(installation, case, days_ago=8, reopen_days=7)
+    before = rows(installation)
+    raw = mail(CUSTOMER_ADDRESS, case.customer, "It broke again")
+    out = " ".join(installation.casegate("explain", "-", stdin=raw).out.split())
+    assert f"held in {case.id} as CUSTOMER" in out
+    assert "its case was closed too long ago to be opened again by mail" in out
+    assert "its sender gets not_posted (too late)" in out
+    assert "would post 1 message | It broke again" in out
+    (decided,) = installation.casegate("explain", "-", "--json", stdin=raw).json()["cases"]
+    assert (decided["outcome"], decided["status"]) == ("held", "CLOSED")
+    assert not {"posts", "sends", "statusThen"} & set(decided)
+    assert rows(installation) == before
 
 
 def test_a_mail_without_a_reply_address_shows_the_suggestion(installation: Installation, case: OpenedCase) -> None:

@@ -5,6 +5,7 @@ import re
 import smtplib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -13,9 +14,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.cases.model import Actor, Door, Role, Status
+from gateway.cases.model import Actor, Door, Draft, Role, Status
 from gateway.cases.settings import CaseSettings
-from gateway.errors import TooLate
+from gateway.errors import NotAllowed, TooLate
 from gateway.signing import Purpose
 from store import audit, cases, outbox, parties
 from store.database import sql
@@ -405,6 +406,55 @@ def test_merchants_are_never_late(world: World) -> None:
     kept = world.answer(merchant, "We found your lid.")
     assert world.outcomes(kept) == ["posted"]
     assert status(world, case) == "AWAITING_CUSTOMER"
+
+
+# Many at once
+
+
+def toggling(world: World, case: str, times: int) -> None:
+    """The merchant closes the case and opens it again, over and over; it ends closed."""
+    merchant = Actor(Role.MERCHANT, Door.API, id="stk_1", store_id=STORE)
+    for _ in range(times):
+        for wanted in (Status.OPEN, Status.CLOSED):
+            with suppress(NotAllowed):
+                world.parts.desk.change_case(case, merchant, status=wanted)
+
+
+def answering(world: World, case: str, body: str, times: int) -> int:
+    """The customer writes. Returns how often he came too late."""
+    customer = next(person for person in cases.load(case).participants if person.role is Role.CUSTOMER)  # type: ignore[union-attr]
+    actor, late = Actor(Role.CUSTOMER, Door.MAIL, participant_id=customer.id), 0
+    for _ in range(times):
+        try:
+            world.parts.desk.deliver_reply(case, actor, Draft(body))
+        except TooLate:
+            late += 1
+    return late
+
+
+def test_thanks_never_open_a_case_however_fast_it_is_closed(world: World) -> None:
+    """Decided against the row that is changed: a case that is closed or opened meanwhile is looked at again."""
+    case, _ = closed(world)
+    with ThreadPoolExecutor(4) as pool:
+        toggler = pool.submit(toggling, world, case, 15)
+        others = [pool.submit(answering, world, case, "Thanks!", 15) for _ in range(3)]
+        toggler.result()
+        assert [other.result() for other in others] == [0, 0, 0]
+    texts = [message.body for message in cases.messages(case, page=1, limit=1_000).items]
+    assert texts.count("Thanks!") == 45
+    assert not [text for text in texts if text.startswith("Case reopened by the customer")]
+
+
+def test_the_desk_itself_refuses_late_answers(world: World) -> None:
+    """Whatever was known of the case before."""
+    case, _ = closed(world)
+    decide(world, reopen_days=1)
+    sql_time = "UPDATE cases SET closed_at = 0 WHERE id = ?"
+    world.parts.database.write(lambda: sql(sql_time, (case,)))
+    posts = answering(world, case, "It broke again.", 3)
+    assert (posts, status(world, case)) == (3, "CLOSED")
+    world.api("PATCH", f"/{case}", json={"status": "OPEN"})
+    assert answering(world, case, "It broke again.", 1) == 0
 
 
 # A merchant opens it again
