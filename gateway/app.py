@@ -288,6 +288,7 @@ def build(
         tidy(database, files, now(), keep_raw=keep_raw, keep_sent=keep_sent)
         if keep_cases is not None:
             erasing.retire(keep_cases)
+        erasing.cut_log()
         watch.look()
         deliveries.settle()
         if closing.look() + support.look() + canaries.send() + reviews.tell() + alerts.tell():

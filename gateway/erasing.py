@@ -53,6 +53,7 @@ class Erasing:
         self._ledger = ledger
         self._key = key
         self._now = now
+        self._log_tells = False  # of what was removed since it was cut off last
 
     def is_erased(self, handle: bytes) -> bool:
         """Whether a reply or bounce address with this handle was an erased person's, or of a mail about him."""
@@ -120,8 +121,8 @@ class Erasing:
             erasures.note(digest, Counter(), (), self._now())
 
         self._database.write(finish)
-        if not self._database.forget_log():
-            log.info("erasing.log_in_use")
+        self._log_tells = True
+        self.cut_log()
         known = erasures.find(digest)
         assert known is not None  # noqa: S101 - written above
         log.info("customer.erased", cases=counts["cases"])
@@ -206,6 +207,7 @@ class Erasing:
         for case_id in cases:
             self._erase_case(case_id, audit.SYSTEM, lambda removed: None, frozenset())
         if cases:
+            self._log_tells = True
             log.info("cases.erased", cases=len(cases))
         return len(cases)
 
@@ -232,8 +234,14 @@ class Erasing:
     def forget_mail(self, inbox_id: int) -> Callable[[], None]:
         """A mail came to an erased address. Runs in the job that finishes it; call what it returns afterwards."""
         removed = Removed()
+        self._log_tells = True
         erasures.forget_mail(inbox_id, "", self._handle_digest, removed)
         return lambda: self._remove_files(removed)
+
+    def cut_log(self) -> None:
+        """The log of the database must not go on telling what was removed. Each sweep calls this last."""
+        if self._log_tells and self._database.forget_log():
+            self._log_tells = False
 
     def _remove_files(self, removed: Removed) -> None:
         """After the commit. While a backup is made they stay, nameless, and the sweep finds them later."""

@@ -31,6 +31,7 @@ from gateway.errors import StoreUnavailable
 T = TypeVar("T")
 GROUP = 64  # jobs in one transaction
 BUSY_TIMEOUT = 5_000  # ms to wait for another process that writes
+READERS_TIMEOUT = 100  # ms to wait for those who read, before the log is cut off; nobody writes meanwhile
 
 log = structlog.get_logger("store")
 
@@ -351,7 +352,11 @@ class SqliteEngine(peewee.SqliteDatabase):
 
     def truncate_log(self) -> bool:
         """Bring the log into the database and cut it off; outside of a transaction only. Returns whether it was."""
-        return bool(self.statement("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+        self.run(f"PRAGMA busy_timeout = {READERS_TIMEOUT}")
+        try:
+            return bool(self.statement("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+        finally:
+            self.run(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
 
     def stands(self) -> bool:
         """Whether a transaction is open on the connection that writes."""

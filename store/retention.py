@@ -93,7 +93,7 @@ def remove_sent(database: Database, before: datetime) -> int:
 def _empty(before: datetime) -> int:
     emptied: int = sql(
         "UPDATE outbox SET data = ?, emptied = ? WHERE id IN (SELECT id FROM outbox"
-        " WHERE state IN ('sent', 'failed', 'cancelled') AND NOT emptied"  # as the index says it
+        " WHERE state NOT IN ('queued', 'claimed') AND NOT emptied"  # as the index says it
         " AND created_at < ? ORDER BY created_at LIMIT ?)",
         (b"", True, to_ms(before), BATCH),
     ).rowcount

@@ -293,6 +293,9 @@ class MessageRow(Row):
 
 
 MessageRow.add_index(MessageRow.index(MessageRow.mail_id, where=SQL("mail_id <> ''"), name="message_mail_id"))
+MessageRow.add_index(
+    MessageRow.index(MessageRow.case_id, MessageRow.audience, where=SQL("audience <> 'all'"), name="message_hidden")
+)
 
 
 class AttachmentRow(Row):
@@ -472,7 +475,7 @@ OutboxRow.add_index(
 OutboxRow.add_index(OutboxRow.index(OutboxRow.state, OutboxRow.id, name="outbox_state"))
 OutboxRow.add_index(
     OutboxRow.index(
-        OutboxRow.created_at, where=SQL("state IN ('sent', 'failed', 'cancelled') AND NOT emptied"), name="outbox_bytes"
+        OutboxRow.created_at, where=SQL("state NOT IN ('queued', 'claimed') AND NOT emptied"), name="outbox_bytes"
     )
 )
 OutboxRow.add_index(OutboxRow.index(OutboxRow.relay_id, where=SQL("relay_id <> ''"), name="outbox_relay_id"))

@@ -23,8 +23,9 @@ CREATE INDEX cases_reopened ON cases (reopened_at) WHERE reopened_at IS NOT NULL
 CREATE INDEX cases_urgent ON cases (last_message_at)
     WHERE priority IN ('HIGH', 'URGENT') AND status IN ('OPEN', 'AWAITING_MERCHANT');
 
+CREATE INDEX message_hidden ON message (case_id, audience) WHERE audience <> 'all';
 CREATE INDEX inbox_result_case ON inbox_result (case_id, outcome);
-CREATE INDEX outbox_bytes ON outbox (created_at) WHERE state IN ('sent', 'failed', 'cancelled') AND NOT emptied;
+CREATE INDEX outbox_bytes ON outbox (created_at) WHERE state NOT IN ('queued', 'claimed') AND NOT emptied;
 
 CREATE TABLE warning (
     case_id VARCHAR(48) NOT NULL, idle_since BIGINT NOT NULL, outbox_id INTEGER NOT NULL, warned_at BIGINT NOT NULL,

@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from gateway.cases.model import Role, Status
+from gateway.cases.model import Status
 from gateway.errors import Conflict, Erased, NotFound, StoreUnavailable
-from store import audit, cases, erasures, inbox, outbox, parties, suppressions
+from store import audit, cases, erasures, inbox, outbox, parties, suppressions, switches
 from store.audit import OPERATOR
 from store.database import sql
 from store.files import Room
 from store.ledger import Kind, Line
+from store.switches import Switch
 from tests import postmaster
 from tests.journeys.test_retention import in_room, sweep
-from tests.world import MIA, STORE, STRANGER, SUBJECT, TOM, World, case_event, new_case, reply_to
+from tests.world import MIA, STORE, STRANGER, TOM, World, case_event, new_case, reply_to
 
 CUSTOMER = new_case().customer.id
 TOMS_OTHER, EVA = "t.reed@second.example.org", "eva@other.example.org"
@@ -118,3 +119,252 @@ def test_nothing_is_left_of_an_erased_customer(world: World) -> None:
     (file,) = [file for message in cases.messages(eva, page=1, limit=9).items for file in message.attachments]
     assert world.parts.files.read(file.sha256) == SHARED
     assert (in_room(world, Room.CONTENT)) == 1
+
+
+def dispute(world: World, status: str) -> None:
+    """What the platform says about Tom's order."""
+    world.parts.database.write(lambda: sql("UPDATE orders SET status = ? WHERE customer_id = ?", (status, CUSTOMER)))
+
+
+def test_a_disputed_case_is_locked_until_the_dispute_has_ended(world: World) -> None:
+    case = world.open_case()
+    dispute(world, "CHARGEBACK")
+    with pytest.raises(Conflict, match=f"disputed: {case} \\(order 1001\\)"):
+        erase(world)
+    assert world.case(case)["customer"]["email"] == TOM
+    assert world.parts.ledger.lines() == ()
+    dispute(world, "COMPLETED")
+    assert erase(world).counts["cases"] == 1
+
+
+@pytest.mark.parametrize("whose", [TOM, MIA])
+def test_what_comes_to_an_erased_address_is_refused_unread_and_kept_by_nobody(world: World, whose: str) -> None:
+    """Also a merchant's: what he answers would quote the customer."""
+    world.proves("customer.example.org", "shop.example.org")
+    case = world.open_case()
+    mail = world.newest_mail_to(whose)
+    erase(world)
+    sent = len(world.sink.mails)
+    late = world.answer(mail, "The copper pan is here", files=(("Reed.txt", PRIVATE, "text/plain"),))
+    report = world.send(postmaster.postfix(mail), "", mail.envelope_from)
+    world.work()
+    world.parts.sweep()
+    for kept in (late, report):
+        row = inbox.get(kept)
+        assert (row.state, row.outcome, row.raw, row.raw_file, row.mail_from) == ("done", "refused", None, "", "")
+        assert (row.recipients, row.client, row.helo, row.authentication) == ("[]", "", "", "")
+    assert len(world.sink.mails) == sent
+    assert in_room(world, Room.RAW) == 0
+    assert sql("SELECT count(*) FROM sender").fetchone() == (0,)
+    assert {message["body"] for message in world.messages(case)} == {"(erased)"}
+    assert found(world.folder / "data") == set()
+
+
+def test_nothing_is_added_to_an_erased_case(world: World) -> None:
+    case = world.open_case()
+    erase(world)
+    assert world.post_answer(case, "Dear Tom").status_code == 410
+    for change in ({"status": "OPEN"}, {"priority": "LOW"}):
+        assert world.api("PATCH", f"/{case}", json=change).status_code == 410
+    with pytest.raises(Erased):
+        world.parts.closing.keep_open(case, OPERATOR)
+    assert world.case(case)["status"] == Status.CLOSED
+
+
+@pytest.mark.parametrize("whose", [TOM, MIA])
+def test_a_mail_that_is_read_while_its_case_is_erased_posts_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    world.proves("customer.example.org", "shop.example.org")
+    case = world.open_case()
+    mail = world.newest_mail_to(whose)
+    real, sent = world.parts.desk.deliver_reply, len(world.sink.mails)
+
+    def erase_first(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(world.parts.desk, "deliver_reply", real)
+        erase(world)
+        return real(*args, **options)
+
+    monkeypatch.setattr(world.parts.desk, "deliver_reply", erase_first)
+    kept = world.answer(mail, "The copper pan is here")
+    world.clock.advance(minutes=1)
+    world.work()
+    world.parts.sweep()
+    assert inbox.get(kept).outcome == "refused"
+    assert {message["body"] for message in world.messages(case)} == {"(erased)"}
+    assert found(world.folder / "data") == set()
+    assert len(world.sink.mails) == sent
+
+
+def test_a_case_of_many_messages_goes_in_parts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasures, "AT_ONCE", 2)
+    tom, eva = live(world)
+    before = world.messages(eva)
+    receipt = erase(world)
+    sweep(world, rounds=8)
+    assert found(world.folder / "data") == set()
+    assert receipt.counts["messages"] == len(world.messages(tom))
+    assert world.messages(eva) == before
+
+
+@pytest.mark.parametrize("commits", range(1, 6))
+def test_an_erasure_that_was_killed_is_finished_by_another_one(
+    world: World, monkeypatch: pytest.MonkeyPatch, commits: int
+) -> None:
+    live(world)
+    real, done = world.parts.database.write, 0
+
+    def write(*args: Any, **options: Any) -> Any:
+        nonlocal done
+        done += 1
+        if done > commits:
+            raise StoreUnavailable("the process is dead")
+        return real(*args, **options)
+
+    monkeypatch.setattr(world.parts.database, "write", write)
+    with pytest.raises(StoreUnavailable):
+        erase(world)
+    monkeypatch.setattr(world.parts.database, "write", real)
+    receipt = erase(world)
+    sweep(world, rounds=8)
+    assert found(world.folder / "data") == set()
+    assert receipt.counts["cases"] == 1
+
+
+def test_who_was_erased_is_erased_again_after_a_restore_and_what_came_later_stays(world: World) -> None:
+    world.open_case()
+    erase(world)
+    (line,) = world.parts.ledger.lines()
+    world.clock.advance(days=1)
+    later = world.open_case(2, subject="A new kettle", body="It is fine.")
+    before = world.messages(later)
+    world.parts.erasing.apply(line)
+    world.parts.erasing.apply(Line(line.at, Kind.ERASED, {"customer": "cus_" + "9" * 24, "digest": ""}))
+    assert world.messages(later) == before
+    assert world.case(later)["customer"]["email"] == TOM
+    assert len(world.parts.ledger.lines()) == 1
+
+
+def test_again_is_harmless_and_nobody_is_not_found(world: World) -> None:
+    world.open_case()
+    first, second = erase(world), erase(world)
+    assert (first.digest, first.counts) == (second.digest, second.counts)
+    assert world.parts.erasing.receipt(CUSTOMER) == second
+    with pytest.raises(NotFound):
+        world.parts.erasing.erase("cus_" + "9" * 24, OPERATOR)
+
+
+def test_an_address_that_somebody_else_has_as_well_keeps_what_is_known_about_it(world: World) -> None:
+    world.open_case()
+    other = "cus_" + "b" * 24
+    event = case_event(2, customer={"id": other, "email": TOM, "firstName": "T", "lastName": "R"})
+    assert world.hook(event).status_code == 201
+    world.parts.database.write(lambda: suppressions.add(TOM, "he asked for it", world.clock(), None))
+    erase(world)
+    assert suppressions.get(TOM) is not None
+    assert world.parts.erasing.preview(other) == (1, frozenset({TOM}))
+    world.parts.erasing.erase(other, OPERATOR)
+    assert suppressions.get(TOM) is None
+
+
+# Cases that have had their time
+
+
+def close(world: World, number: int) -> str:
+    case = world.open_case(number)
+    assert world.api("PATCH", f"/{case}", json={"status": "CLOSED"}).status_code == 200
+    world.work()
+    return case
+
+
+def test_closed_cases_go_by_age(world: World) -> None:
+    old = close(world, 1)
+    held = world.open_case(2)
+    told = world.newest_mail_to(MIA)
+    world.answer(told, "From elsewhere", sender=STRANGER)
+    assert world.api("PATCH", f"/{held}", json={"status": "CLOSED"}).status_code == 200
+    waiting, disputed = close(world, 3), close(world, 4)
+    world.send(reply_to(world.sink.to(TOM)[-3], "not read yet"), TOM, world.sink.to(TOM)[-3].reply_address)
+    number = cases.find(disputed).order.id  # type: ignore[union-attr]
+    world.parts.database.write(lambda: sql("UPDATE orders SET status = 'CHARGEBACK' WHERE id = ?", (number,)))
+    world.clock.advance(days=29)
+    young, still_open = close(world, 5), world.open_case(6)
+    world.clock.advance(days=1, seconds=1)
+    keep = timedelta(days=30)
+    assert world.parts.erasing.retire(keep) == 1
+    assert world.parts.erasing.retire(keep) == 0
+    shown = {case: world.case(case)["subject"] for case in (old, held, waiting, disputed, young, still_open)}
+    assert [case for case, subject in shown.items() if subject == "(erased)"] == [old]
+    assert parties.find_customer(CUSTOMER).email == TOM  # type: ignore[union-attr]
+    assert next(entry.action for entry in audit.listing(case_id=old)) == "case.erased"
+
+
+def test_due_cases_are_found_by_an_index(world: World) -> None:
+    world.open_case()
+    statements: list[str] = []
+    connection = sql("SELECT 1").connection
+    connection.set_trace_callback(statements.append)
+    erasures.old_cases(world.clock(), 100)
+    connection.set_trace_callback(None)
+    (statement,) = statements
+    plan = [row[3] for row in sql(f"EXPLAIN QUERY PLAN {statement}")]
+    assert "cases_closed" in plan[0]
+    assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan), plan
+
+
+def test_each_part_of_a_case_is_found_by_an_index(world: World) -> None:
+    case = world.open_case()
+    statements: list[str] = []
+
+    def job() -> None:
+        connection = sql("SELECT 1").connection
+        connection.set_trace_callback(statements.append)
+        erasures.case_part(case, OPERATOR, lambda handle: handle.hex(), world.clock())
+        connection.set_trace_callback(None)
+
+    world.parts.database.write(job)
+    for statement in statements:
+        plan = [row[3] for row in sql(f"EXPLAIN QUERY PLAN {statement}")] if statement[0] in "SUD" else []
+        assert not any(step.startswith("SCAN") for step in plan), (statement, plan)
+
+
+@pytest.mark.parametrize("switch", ["clock", "removing"])
+def test_nothing_goes_by_age_while_it_must_not(world: World, switch: str) -> None:
+    case = close(world, 1)
+    world.clock.advance(days=400)
+    world.parts.database.write(lambda: switches.stop(Switch(switch), "a test", world.clock()))
+    assert world.parts.erasing.retire(timedelta(days=30)) == 0
+    world.parts.database.write(lambda: switches.start(Switch(switch)))
+    assert world.parts.erasing.retire(timedelta(days=30)) == 1
+    assert world.case(case)["subject"] == "(erased)"
+
+
+# The bytes of mails that went out
+
+
+def test_sent_mails_lose_their_bytes_and_cannot_be_sent_again(world: World) -> None:
+    world.open_case()
+    world.sink.at_rcpt[TOM] = "550 5.1.1 nobody here"
+    world.answer(world.newest_mail_to(MIA), "The lid follows")
+    rows = outbox.listing()
+    failed = next(mail for mail in rows if mail.state == "failed")
+    world.clock.advance(days=89)
+    world.parts.sweep()
+    assert all(outbox.get(mail.id).data for mail in rows)
+    world.clock.advance(days=1, seconds=1)
+    world.parts.sweep()
+    kept = [mail for mail in outbox.listing() if outbox.get(mail.id).data]
+    assert not [mail for mail in kept if mail.id in {row.id for row in rows}]
+    with pytest.raises(NotFound, match="were removed"):
+        world.parts.database.write(lambda: outbox.retry(failed.id, world.clock()))
+    some = outbox.Which("failed")
+    assert world.parts.database.write(lambda: outbox.retry_some(some, world.clock(), after=0)) == ()
+
+
+def test_they_are_found_by_an_index(world: World) -> None:
+    plan = sql(
+        "EXPLAIN QUERY PLAN SELECT id FROM outbox WHERE state NOT IN ('queued', 'claimed') AND NOT emptied"
+        " AND created_at < ? ORDER BY created_at LIMIT ?",
+        (0, 1),
+    )
+    assert ["outbox_bytes" in row[3] for row in plan] == [True]
