@@ -5,12 +5,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.errors import NotFound
+from gateway.errors import Conflict, NotFound
 from store.database import sql
 from store.identifiers import new_id
 from store.tables import from_ms, to_ms
 
 SCOPES = ("CASES_READ", "CASES_WRITE")
+TOKENS = 25  # of a store that are good at the same time (CONTRACT §2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,20 @@ class Token:
     revoked_at: datetime | None
 
 
-def create_token(store_id: str, name: str, scopes: frozenset[str], now: datetime) -> str:
-    """Make a token inside a write. Returns its secret `sk_…`, which nobody can read again. Raises NotFound."""
+def create_token(store_id: str, name: str, scopes: frozenset[str], now: datetime, token_id: str = "") -> str:
+    """Make a token inside a write. Returns its secret `sk_…`, which nobody can read again.
+
+    token_id: `stk_…`, made when none is given. Raises NotFound, and Conflict when the store has all that it may have.
+    """
     if sql("SELECT 1 FROM store WHERE id = ?", (store_id,)).fetchone() is None:
         raise NotFound(f"There is no store {store_id}; make it with `casegate store add`")
+    good = sql("SELECT count(*) FROM token WHERE store_id = ? AND revoked_at IS NULL", (store_id,)).fetchone()[0]
+    if good >= TOKENS:
+        raise Conflict(f"{store_id} has {good} tokens, and may have {TOKENS}; revoke one with `casegate token revoke`")
     secret = "sk_" + secrets.token_urlsafe(32)
     sql(
         "INSERT INTO token (id, store_id, name, secret_hash, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (new_id("stk", now), store_id, name, _hash(secret), " ".join(sorted(scopes)), to_ms(now)),
+        (token_id or new_id("stk", now), store_id, name, _hash(secret), " ".join(sorted(scopes)), to_ms(now)),
     )
     return secret
 
@@ -71,11 +78,15 @@ def tokens(store_id: str | None = None) -> tuple[Token, ...]:
     )  # fmt: skip
 
 
-def revoke_token(token_id: str, now: datetime) -> None:
-    """Make a token worthless from now on; one that was revoked before stays so. Raises NotFound."""
-    found = sql("UPDATE token SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", (to_ms(now), token_id)).rowcount
-    if found != 1:
+def revoke_token(token_id: str, now: datetime) -> str:
+    """Make a token worthless from now on; one that was revoked before stays so. Returns its store. Raises NotFound."""
+    row = sql(
+        "UPDATE token SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING store_id", (to_ms(now), token_id)
+    ).fetchone()
+    if row is None:
         raise NotFound(f"There is no token {token_id}")
+    store_id: str = row[0]
+    return store_id
 
 
 def _hash(secret: str) -> str:

@@ -22,7 +22,7 @@ class Question:
     """Whether `address` (in lower case) is a person's, too.
 
     name: of the person, "" when we know none. email: his own address, which is asked. role: CUSTOMER or MERCHANT.
-    store: the name of the store that he buys from or works for. confirmed_at: None until the yes.
+    store_id, store: id and name of the store that he buys from or works for. confirmed_at: None until the yes.
     """
 
     person_id: str
@@ -30,6 +30,7 @@ class Question:
     name: str
     email: str
     role: Role
+    store_id: str
     store: str
     asked_at: datetime
     confirmed_at: datetime | None
@@ -65,15 +66,16 @@ def confirmed(person_id: str) -> tuple[str, ...]:
 def find(handle: bytes) -> Question | None:
     """The question with that handle, answered or not; None when there is none or its person has left the store."""
     row = sql(
-        "SELECT k.person_id, k.address, c.first_name, c.last_name, c.email, m.name, m.email, s.name, k.asked_at,"
-        " k.confirmed_at FROM known_address k LEFT JOIN customer c ON c.id = k.person_id"
+        "SELECT k.person_id, k.address, c.first_name, c.last_name, c.email, m.name, m.email, s.id, s.name,"
+        " k.asked_at, k.confirmed_at FROM known_address k LEFT JOIN customer c ON c.id = k.person_id"
         " LEFT JOIN member m ON m.id = k.person_id AND m.active JOIN store s ON s.id = coalesce(c.store_id, m.store_id)"
         " WHERE k.handle = ?",
         (handle,),
     ).fetchone()
     if row is None:
         return None
-    person_id, address, first_name, last_name, customer_email, name, member_email, store, asked_at, confirmed_at = row
+    person_id, address, first_name, last_name, customer_email, name, member_email, *store, asked_at, confirmed_at = row
+    store_id, store_name = store
     is_customer = customer_email is not None
     return Question(
         person_id,
@@ -81,7 +83,8 @@ def find(handle: bytes) -> Question | None:
         f"{first_name} {last_name}".strip() if is_customer else name,
         customer_email if is_customer else member_email,
         Role.CUSTOMER if is_customer else Role.MERCHANT,
-        store,
+        store_id,
+        store_name,
         from_ms(asked_at),
         None if confirmed_at is None else from_ms(confirmed_at),
     )
@@ -104,3 +107,16 @@ def confirm(handle: bytes, now: datetime) -> bool:
 def forget(person_id: str, address: str) -> None:
     """From now on an address is not a person's, whether he was asked or had confirmed it."""
     sql("DELETE FROM known_address WHERE person_id = ? AND address = ?", (person_id, address.lower()))
+
+
+def forget_all(person_id: str) -> None:
+    """From now on a person has his own address only."""
+    sql("DELETE FROM known_address WHERE person_id = ?", (person_id,))
+
+
+def forget_unanswered(now: datetime) -> int:
+    """Remove the questions that nobody can answer any more. Returns how many."""
+    removed: int = sql(
+        "DELETE FROM known_address WHERE confirmed_at IS NULL AND asked_at <= ?", (to_ms(now - ANSWERED_WITHIN),)
+    ).rowcount
+    return removed

@@ -10,6 +10,7 @@ from gateway.cases import settings
 from gateway.cases.model import Customer, Member, MemberRole, Order, Store
 from gateway.cases.settings import CaseSettings
 from gateway.errors import Conflict, NotFound
+from store import known_addresses
 from store.database import sql
 from store.identifiers import new_id
 from store.tables import from_ms, to_ms
@@ -115,16 +116,38 @@ def unmute(member_id: str, notice: str) -> None:
     sql("UPDATE member SET muted = ? WHERE id = ?", (muted, member_id))
 
 
-def add_member(store_id: str, email: str, name: str, now: datetime) -> Member:
-    """Add a person, or take one back who was removed. Raises NotFound for an unknown store."""
+def member(store_id: str, address: str) -> Member:
+    """Somebody who works for a store now, whatever the letters of his address. Raises NotFound."""
+    found = next((one for one in members(store_id) if one.email.lower() == address.lower()), None)
+    if found is None:
+        raise NotFound(f"{address} is no member of {store_id}")
+    return found
+
+
+def add_member(store_id: str, email: str, name: str, now: datetime, role: MemberRole | None = None) -> Member:
+    """Add a person, take one back who was removed, or change name and role of one who is there.
+
+    role: by default what he is; a newcomer is the owner of a store that has none, else an agent. Raises NotFound for an
+    unknown store.
+    """
     get_store(store_id)
+    staff = members(store_id)
+    if role is None:
+        newcomer = MemberRole.AGENT if any(one.role is MemberRole.OWNER for one in staff) else MemberRole.OWNER
+        role = next((one.role for one in staff if one.email == email), newcomer)
     row = sql(
-        "INSERT INTO member (id, store_id, email, name, active, created_at) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (store_id, email) DO UPDATE SET name = excluded.name, active = excluded.active"
-        f" RETURNING {_MEMBER}",
-        (new_id("mbr", now), store_id, email, name, True, to_ms(now)),
+        "INSERT INTO member (id, store_id, email, name, active, created_at, role) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (store_id, email) DO UPDATE SET name = excluded.name, active = excluded.active,"
+        f" role = excluded.role RETURNING {_MEMBER}",
+        (new_id("mbr", now), store_id, email, name, True, to_ms(now), role),
     ).fetchone()
     return _member(row)
+
+
+def set_role(member_id: str, role: MemberRole) -> None:
+    """Make a person owner or agent, inside a write. Raises NotFound."""
+    if sql("UPDATE member SET role = ? WHERE id = ?", (role, member_id)).rowcount != 1:
+        raise NotFound("There is no such member")
 
 
 def insert_member(member: Member, now: datetime) -> None:
@@ -138,13 +161,29 @@ def insert_member(member: Member, now: datetime) -> None:
 
 def remove_member(store_id: str, email: str) -> None:
     """Take a person out of a store: from now on his reply addresses post nothing. Raises NotFound."""
-    if (
-        sql(
-            "UPDATE member SET active = ? WHERE store_id = ? AND email = ? AND active", (False, store_id, email)
-        ).rowcount
-        != 1
-    ):
+    row = sql("SELECT id FROM member WHERE store_id = ? AND email = ? AND active", (store_id, email)).fetchone()
+    if row is None:
         raise NotFound(f"{email} is no member of {store_id}")
+    end_membership(row[0])
+
+
+def end_membership(member_id: str) -> bool:
+    """Take a person out of his store. Returns False, and changes nothing, when he is not in it.
+
+    Whoever is taken back begins anew: his old addresses and links, and mail that waits for him, count no more, nor do
+    other addresses that he had confirmed.
+    """
+    row = sql(
+        "UPDATE member SET active = ? WHERE id = ? AND active RETURNING lower(email)", (False, member_id)
+    ).fetchone()
+    if row is None:
+        return False
+    sql(
+        "UPDATE participant SET generation = generation + 1 WHERE lower(address) = ? AND member_id = ?",
+        (row[0], member_id),
+    )
+    known_addresses.forget_all(member_id)
+    return True
 
 
 def find_customer(customer_id: str) -> Customer | None:
@@ -184,6 +223,24 @@ def find_order(order_id: str) -> tuple[Order, datetime] | None:
             from_ms(row[8]),
         )
     )
+
+
+def refresh_order(order_id: str, status: str, amount: int | None, currency: str, occurred_at: datetime) -> bool:
+    """Give an order that we know its newest status, inside a write. amount: None, and currency: "", stay as they are.
+
+    Returns whether it is the newest: an event older than the one that set the status changes nothing.
+    """
+    changed: int = sql(
+        "UPDATE orders SET status = ?, amount = COALESCE(?, amount), currency = COALESCE(?, currency), status_at = ?"
+        " WHERE id = ? AND status_at <= ?",
+        (status, amount, currency or None, to_ms(occurred_at), order_id, to_ms(occurred_at)),
+    ).rowcount
+    return bool(changed)
+
+
+def warn_of_fraud(order_id: str, fraud_type: str) -> None:
+    """Note an early fraud warning on an order, inside a write."""
+    sql("UPDATE orders SET fraud_warning = ? WHERE id = ?", (fraud_type, order_id))
 
 
 def save_order(order: Order, occurred_at: datetime) -> None:

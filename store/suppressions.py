@@ -171,20 +171,38 @@ def is_staff(address: str) -> bool:
     return row is not None
 
 
+def people(address: str, limit: int = 20) -> list[str]:
+    """Who has this address: the ids of members and customers, for the audit trail, which holds no addresses."""
+    rows = sql(
+        "SELECT id FROM member WHERE lower(email) = ? UNION SELECT coalesce(p.member_id, c.customer_id)"
+        " FROM participant p JOIN cases c ON c.id = p.case_id WHERE lower(p.address) = ? AND p.role <> ?"
+        " ORDER BY 1 LIMIT ?",
+        (address.lower(), address.lower(), Role.SUPPORT, limit),
+    )
+    return [row[0] for row in rows]
+
+
 def raise_alarms(address: str, now: datetime) -> None:
     """Raise one for each store for which somebody with this address works, and none of whose people gets mail now."""
-    rows = sql(
-        "SELECT s.id, s.name FROM store s WHERE s.id IN (SELECT store_id FROM member WHERE active AND lower(email) = ?)"
-        " AND NOT EXISTS (SELECT 1 FROM member m WHERE m.store_id = s.id AND m.active AND NOT EXISTS"
-        f" (SELECT 1 FROM suppression WHERE address = lower(m.email) AND {_HOLDS})) ORDER BY s.id",
-        (address.lower(), to_ms(now)),
-    ).fetchall()
-    for store_id, name in rows:
-        alarms.raise_(
-            f"store:{store_id}",
-            f"Nobody of the store {name} ({store_id}) gets mail: see casegate suppression list.",
-            now,
-        )
+    rows = sql("SELECT store_id FROM member WHERE active AND lower(email) = ?", (address.lower(),)).fetchall()
+    for (store_id,) in rows:
+        look_after(store_id, now)
+
+
+def look_after(store_id: str, now: datetime) -> None:
+    """Raise an alarm when none of a store's people gets mail now, or when nobody works for it; else it is over."""
+    row = sql(
+        "SELECT s.name FROM store s WHERE s.id = ? AND NOT EXISTS (SELECT 1 FROM member m WHERE m.store_id = s.id"
+        " AND m.active AND NOT EXISTS"
+        f" (SELECT 1 FROM suppression WHERE address = lower(m.email) AND {_HOLDS}))",
+        (store_id, to_ms(now)),
+    ).fetchone()
+    name = f"store:{store_id}"
+    if row is None:
+        alarms.resolve(name, now)
+    else:
+        text = f"Nobody of the store {row[0]} ({store_id}) gets mail: see casegate member list and suppression list."
+        alarms.raise_(name, text, now)
 
 
 def _gets_mail(address: str, now: datetime) -> None:

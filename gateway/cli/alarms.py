@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.installation import ConfigFile, opened, settings
+from gateway.cli.installation import ConfigFile, opened, settings, utc_now
 from gateway.cli.output import AsJson, as_json, columns, moment
 
 if TYPE_CHECKING:
@@ -52,7 +52,11 @@ def clear(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As the list has it.")], config: ConfigFile = None
 ) -> None:
     """Take an alarm from the list; the same again is a new one."""
-    from store import alarms
+    from store import alarms, audit
+
+    def job() -> None:
+        alarms.clear(name)
+        audit.record(audit.OPERATOR, "alarm.cleared", utc_now(), subject=name.partition(":")[0])
 
     with opened(settings(config)) as (database, _):
-        database.write(lambda: alarms.clear(name))
+        database.write(job)

@@ -4,14 +4,16 @@ import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from gateway.cli import values
-from gateway.cli.installation import ConfigFile, settings, utc_now
+from gateway.cli.installation import ConfigFile, opened, settings, utc_now
 from gateway.errors import Invalid, Problem
 
 if TYPE_CHECKING:
+    from gateway.config import Config
     from gateway.outbound.sign import SigningKey
 
 commands = typer.Typer()
@@ -39,6 +41,7 @@ def create(
     key = sign.make_key(domain, values.domain(selector or default, "--selector"), algorithm)
     file = out or loaded.gateway.data_dir / "dkim" / f"{domain}.{key.selector}.pem"
     _write(file, key.pem())
+    _audit(loaded, key)
     ours = domain == loaded.from_address.rpartition("@")[2] and loaded.mail.dkim_key_file is None
     selected, path = json.dumps(key.selector), json.dumps(str(file.absolute()))
     lines = ["[mail]", f"dkim_selector = {selected}", f"dkim_key_file = {path}"]
@@ -67,6 +70,16 @@ def zone_line(key: "SigningKey") -> str:
     strings = [key.record[at : at + _STRING] for at in range(0, len(key.record), _STRING)]
     quoted = " ".join(f'"{one}"' for one in strings)
     return f"{key.place}.  TXT  ( {quoted} )"
+
+
+def _audit(config: "Config", key: "SigningKey") -> None:
+    """Keys are also made before there is a database: then nobody else has done anything yet."""
+    from store import audit
+
+    if Path(urlsplit(config.database_url).path[1:]).exists():
+        detail = {"domain": key.domain, "selector": key.selector}
+        with opened(config) as (database, _):
+            database.write(lambda: audit.record(audit.OPERATOR, "dkim.created", utc_now(), detail=detail))
 
 
 def _write(file: Path, pem: bytes) -> None:

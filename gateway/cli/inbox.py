@@ -88,10 +88,16 @@ def show_inbox(inbox_id: MailId, raw: Raw = False, config: ConfigFile = None) ->
 @inbox.command("replay")
 def replay(inbox_id: MailId, config: ConfigFile = None) -> None:
     """Have a mail processed once more; what it has posted is not posted again."""
+    from store import audit
     from store import inbox as rows
 
     with working(settings(config)) as parts:
-        parts.database.write(lambda: rows.replay(inbox_id, parts.now()))
+
+        def job() -> None:
+            rows.replay(inbox_id, parts.now())
+            audit.record(audit.OPERATOR, "mail.replayed", parts.now(), subject=str(inbox_id))
+
+        parts.database.write(job)
         parts.jobs.wake_inbox()
     typer.echo(f"mail {inbox_id} is due again")
 

@@ -1,6 +1,6 @@
 """Mails that go out: what became of them, and sending them again after a repair."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -160,7 +160,9 @@ def _retry_each(parts: "Parts", outbox_ids: list[int]) -> None:
     from store import outbox as rows
 
     def job() -> list[tuple[int, str]]:
-        return [(number, rows.retry(number, parts.now())) for number in outbox_ids]
+        done = [(number, rows.retry(number, parts.now())) for number in outbox_ids]
+        _audit(parts, [number for number, state in done if state not in _UNTOUCHED])
+        return done
 
     for number, state in parts.database.write(job):
         typer.echo(f"mail {number} {_UNTOUCHED.get(state, 'is due now')}")
@@ -179,16 +181,31 @@ def _retry_many(parts: "Parts", which: "Which", states: tuple[str, ...]) -> None
     from store import outbox as rows
 
     count, now = 0, parts.now()
+
+    def job(some: "Which", after: int) -> tuple[int, ...]:
+        ids = rows.retry_some(some, now, after=after)
+        _audit(parts, ids)
+        return ids
+
     for state in states:
         after, some = 0, replace(which, state=state)
         while ids := parts.database.write(
-            lambda some=some, after=after: rows.retry_some(some, now, after=after)  # type: ignore[misc]
+            lambda some=some, after=after: job(some, after)  # type: ignore[misc]
         ):
             count, after = count + len(ids), max(ids)
     busy = rows.count(replace(which, state="claimed"))
     typer.echo(f"{count} mail{'' if count == 1 else 's'} due now")
     if busy:
         typer.echo(f"{busy} left alone: a worker is sending {'it' if busy == 1 else 'them'} right now")
+
+
+def _audit(parts: "Parts", ids: "Sequence[int]") -> None:
+    """One row for all mails that are made due in one transaction; many are told by their first and last."""
+    from store import audit
+
+    if ids:
+        detail = {"count": len(ids), "from": min(ids), "to": max(ids)}
+        audit.record(audit.OPERATOR, "mail.retried", parts.now(), detail=detail)
 
 
 def outgoing_as_json(mail: "Outgoing") -> dict[str, Any]:

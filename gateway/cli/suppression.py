@@ -52,23 +52,34 @@ def add(
     config: ConfigFile = None,
 ) -> None:
     """Send no mail to an address, but for the links with which people sign in."""
-    from store import suppressions
+    from store import audit, suppressions
 
     loaded = settings(config)
     checked, words = values.person_address(address, loaded), values.name(why, "--why") if why else ""
     with opened(loaded) as (database, _):
         now = utc_now()
         until = None if days is None else now + timedelta(days=days)
-        database.write(lambda: suppressions.add(checked, words, now, until))
+
+        def job() -> None:
+            suppressions.add(checked, words, now, until)
+            audit.record(audit.OPERATOR, "suppression.added", now, detail={"people": suppressions.people(checked)})
+
+        database.write(job)
 
 
 @suppression.command("remove")
 def remove(address: Address, config: ConfigFile = None) -> None:
     """Send mail to an address again, and forget what was known about it."""
-    from store import suppressions
+    from store import audit, suppressions
+
+    now = utc_now()
+
+    def job() -> None:
+        suppressions.remove(address, now)
+        audit.record(audit.OPERATOR, "suppression.removed", now, detail={"people": suppressions.people(address)})
 
     with opened(settings(config)) as (database, _):
-        database.write(lambda: suppressions.remove(address, utc_now()))
+        database.write(job)
 
 
 def _as_json(one: "Suppression") -> dict[str, Any]:

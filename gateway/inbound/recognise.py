@@ -86,10 +86,10 @@ def addressed(recipients: Iterable[Recipient]) -> tuple[list[list[Contact]], lis
         contact = cases.contact_by_handle(recipient.handle)
         if contact is None:
             over.append(Decision(Outcome.REFUSED, "its reply address belongs to nobody any more"))
-        elif recipient.generation != contact.person.generation:
-            over.append(Decision(Outcome.REFUSED, "its reply address was revoked", contact, told=NotPosted.REVOKED))
         elif not contact.person.active:
             over.append(_left(contact))
+        elif recipient.generation != contact.person.generation:
+            over.append(Decision(Outcome.REFUSED, "its reply address was revoked", contact, told=NotPosted.REVOKED))
         else:
             people.setdefault(contact.person.case_id, {})[contact.person.id] = contact
     # An address that is over takes nothing from one of the same case that counts: each case is decided once.

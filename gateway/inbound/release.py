@@ -52,9 +52,7 @@ class Releases:
         self._public_url = public_url
         self._now = now
 
-    def release(
-        self, inbox_id: int, *, remember: bool = False, actor: Actor = audit.OPERATOR
-    ) -> tuple[Result, ...]:
+    def release(self, inbox_id: int, *, remember: bool = False, actor: Actor = audit.OPERATOR) -> tuple[Result, ...]:
         """Post a held mail as the participants for whom it is held, marked when it is not from their own address.
 
         It uses the mail's key, so twice is once. remember: also ask the participant, at his own address, whether the
@@ -188,8 +186,10 @@ class Releases:
         def job() -> None:
             known_addresses.ask(person_id, address, handle, self._now())
             send()
-            ids = {"store_id": contact.store_id, "case_id": person.case_id, "subject": person_id}
-            audit.record(actor, "address.asked", self._now(), **ids)
+            audit.record(
+                actor, "address.asked", self._now(),
+                store_id=contact.store_id, case_id=person.case_id, subject=person_id,
+            )  # fmt: skip
 
         return job
 

@@ -4,28 +4,21 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-import structlog
-
+from gateway.cases.model import Actor
 from gateway.cases.notices import Template
 from gateway.errors import Conflict, Invalid, NotAllowed, NotFound, Problem
-from gateway.heavy import Killed, Workshop
 from gateway.mail.quotes import MARKER
 from gateway.mail.redact import Redactor
 from gateway.overrides import render
+from gateway.overrides.child import Child
 from gateway.overrides.render import PARTS, Broken, Sources
 from gateway.overrides.values import tries, values
 from gateway.rendering import OwnWords
-from store import alarms, overrides, parties
+from store import alarms, audit, overrides, parties
 from store.database import Database
 from store.overrides import Override
 
-CPU_SECONDS: Final = 1
-MEMORY_BYTES: Final = 256 * 1024 * 1024  # of address space
-_IDLE_SECONDS: Final = 600
-_MAILS: Final = 10_000  # of one child: to start another costs as much as a thousand mails
 WORDS_BYTES: Final = 48 * 1024  # of a part with the longest values; Gmail cuts a mail off behind 102 kB
-
-log = structlog.get_logger("overrides")
 
 
 class Overrides:
@@ -35,14 +28,11 @@ class Overrides:
         self._database = database
         self._redactor = redactor
         self._now = now
-        # Apart from the child that reads heavy mail: a mail that is read for ten seconds keeps no mail from going out.
-        self._workshop = Workshop(
-            cpu_seconds=CPU_SECONDS, memory_bytes=MEMORY_BYTES, recycle=_MAILS, idle_seconds=_IDLE_SECONDS
-        )
+        self.child = Child()
 
     def close(self) -> None:
         """End the child process."""
-        self._workshop.close()
+        self.child.close()
 
     # When a mail is made
 
@@ -56,24 +46,13 @@ class Overrides:
         if override is None or override.is_built_in or override.broken:
             return None
         try:
-            words = self._render(sources_of(override), values(context))
+            words = self.child.made(render.render, sources_of(override), values(context))
         except Broken as error:
             self._put_aside(override, str(error))
             return None
         # What passed the check holds no credential; a row may have come into the database on another way.
         redact = self._redactor
         return OwnWords(redact.text(words.subject), redact.text(words.text), redact.html(words.html))
-
-    def _render(self, sources: Sources, told: Mapping[str, object]) -> OwnWords:
-        """What sources say, in the child. Raises Broken."""
-        try:
-            return self._workshop.run(render.render, sources, told)
-        except Killed:
-            log.warning("overrides.child_killed")  # perhaps by somebody else: another try tells
-        try:
-            return self._workshop.run(render.render, sources, told)
-        except Killed as error:
-            raise Broken("", f"{error}; make it shorter, with fewer loops") from error
 
     def _put_aside(self, override: Override, why: str) -> None:
         now = self._now()
@@ -98,10 +77,7 @@ class Overrides:
         return tuple(self._refused(sources) or self._failing(template, sources))
 
     def _refused(self, sources: Sources) -> list[Problem]:
-        try:
-            problems = list(self._workshop.run(render.check, sources))
-        except Killed as error:
-            return [Problem("", f"{error} only to read it; make it shorter")]
+        problems = self.child.refused(render.check, sources)
         for part, source in sources.parts():
             if self._redactor.text(source) != source:
                 text = "it holds a reply address or a personal link; leave it out, the mail brings its reader's own"
@@ -115,7 +91,7 @@ class Overrides:
         silent = {part for part, _ in sources.parts()}
         for which, told in tries(template):
             try:
-                words = self._render(sources, told)
+                words = self.child.made(render.render, sources, told)
             except Broken as error:
                 found.setdefault((error.part, error.why), which)
                 silent.clear()
@@ -130,7 +106,7 @@ class Overrides:
         problems = [Problem(part, f"{why} ({which})") for (part, why), which in found.items()]
         return problems + [Problem(part, "no word comes out, whatever the values") for part in sorted(silent)]
 
-    def save(self, store_id: str, template: Template, sources: Sources) -> Override:
+    def save(self, store_id: str, template: Template, sources: Sources, actor: Actor = audit.OPERATOR) -> Override:
         """Make sources the words of a store, as a new version.
 
         Raises NotFound, NotAllowed, and Invalid with every problem.
@@ -138,16 +114,16 @@ class Overrides:
         parties.get_store(store_id)
         if problems := self.check(template, sources):
             raise Invalid(problems)
-        return self._write(store_id, template, sources, restores=None)
+        return self._write(store_id, template, sources, "template.saved", actor, restores=None)
 
-    def remove(self, store_id: str, template: Template) -> Override:
+    def remove(self, store_id: str, template: Template, actor: Actor = audit.OPERATOR) -> Override:
         """Go back to our own words; `undo` brings the store's back. Raises NotFound."""
         parties.get_store(store_id)
         if (override := overrides.current(store_id, template)) is None or override.is_built_in:
             raise NotFound(f"{store_id} has no words of its own for {template}")
-        return self._write(store_id, template, Sources(), restores=None)
+        return self._write(store_id, template, Sources(), "template.removed", actor, restores=None)
 
-    def undo(self, store_id: str, template: Template) -> Override:
+    def undo(self, store_id: str, template: Template, actor: Actor = audit.OPERATOR) -> Override:
         """Bring back the words before those that count now, as a new version; again, those before them.
 
         Raises NotFound, Conflict when there were none before, and Invalid when the old words are not allowed any more.
@@ -163,9 +139,11 @@ class Overrides:
         sources = sources_of(old)
         if problems := self.check(template, sources):
             raise Invalid(problems)
-        return self._write(store_id, template, sources, restores=before)
+        return self._write(store_id, template, sources, "template.restored", actor, restores=before)
 
-    def _write(self, store_id: str, template: Template, sources: Sources, *, restores: int | None) -> Override:
+    def _write(
+        self, store_id: str, template: Template, sources: Sources, action: str, actor: Actor, *, restores: int | None
+    ) -> Override:
         now = self._now()
 
         def job() -> Override:
@@ -174,6 +152,8 @@ class Overrides:
                 restores=restores,
             )  # fmt: skip
             alarms.resolve(_alarm(override), now)
+            detail = {"version": override.version} | ({} if restores is None else {"restores": restores})
+            audit.record(actor, action, now, store_id=store_id, subject=template, detail=detail)
             return override
 
         return self._database.write(job)

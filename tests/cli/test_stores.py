@@ -1,4 +1,4 @@
-"""Stores, members and tokens on the command line."""
+"""Stores on the command line."""
 
 import re
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cases.model import Store
-from store import credentials, logos, parties
+from store import logos, parties
 from tests.cli.installation import STORE, Installation
 
 #: As much of a picture as tells its kind and its 320 x 96 pixels.
@@ -141,44 +141,6 @@ def test_what_is_not_there_is_said(store: Installation) -> None:
         assert done.err, words
 
 
-def test_a_person_comes_goes_and_comes_back(store: Installation) -> None:
-    first = store.casegate("member", "add", STORE, "grace@shop.example.org", "--name", "Grace").out
-    assert first.startswith("mbr_")
-    assert "grace@shop.example.org  Grace" in store.casegate("member", "list", STORE).out
-    assert store.casegate("member", "remove", STORE, "Grace@Shop.example.org").status == 0
-    assert "grace" not in store.casegate("member", "list", STORE).out
-    assert store.casegate("member", "add", STORE, "grace@shop.example.org").out == first
-
-
-def test_a_person_is_not_mailed_what_he_does_not_want_until_he_wants_it_again(store: Installation) -> None:
-    grace = "grace@shop.example.org"
-    store.casegate("member", "add", STORE, grace)
-    store.casegate("member", "add", STORE, "ada@shop.example.org")
-    assert store.casegate("member", "mute", STORE, "Grace@shop.example.org", "case_reopened").status == 0
-    assert store.casegate("member", "mute", STORE, grace, "MESSAGE_TO_MERCHANT", "case_reopened").status == 0
-    listed = store.casegate("member", "list", STORE).lines
-    assert [line.split()[1:] for line in listed[1:]] == [
-        [grace, "case_reopened", "message_to_merchant"],
-        ["ada@shop.example.org"],
-    ]
-    assert store.casegate("member", "unmute", STORE, grace, "message_to_merchant").status == 0
-    with store.parts():
-        assert {m.email: m.muted for m in parties.members(STORE)}[grace] == {"case_reopened"}
-
-
-def test_only_notices_are_muted_and_only_of_members(store: Installation) -> None:
-    store.casegate("member", "add", STORE, "grace@shop.example.org")
-    for notice in ("message_to_customer", "sign_in", "not_delivered", "everything"):
-        done = store.casegate("member", "mute", STORE, "grace@shop.example.org", notice)
-        assert (done.status, done.out) == (65, "")
-        assert done.err == (
-            f"NOTICE: there is no {notice}; known here: case_opened_merchant, message_to_merchant, case_reopened"
-        )
-    for command in ("mute", "unmute"):
-        done = store.casegate("member", command, STORE, "nobody@shop.example.org", "case_reopened")
-        assert (done.status, done.err) == (66, f"nobody@shop.example.org is no member of {STORE}")
-
-
 def test_a_store_has_an_address_in_from(store: Installation) -> None:
     done = store.casegate("store", "set", STORE, "from_address=help@shop.example.org")
     assert done.status == 65
@@ -199,52 +161,3 @@ def test_a_store_has_an_address_in_from(store: Installation) -> None:
     for same in ("cases@Cases.example.org", ""):
         assert store.casegate("store", "set", STORE, f"from_address={same}").status == 0
         assert looks(store).from_address == same.lower()
-
-
-def test_a_capital_letter_makes_no_second_person(store: Installation) -> None:
-    first = store.casegate("member", "add", STORE, "grace@shop.example.org").out
-    assert store.casegate("member", "add", STORE, "Grace@shop.example.org").out == first
-
-
-@pytest.mark.parametrize("address", ["grace", "grace@", "grace@shop.example.org, ada@example.org", "Grace <g@x.org>"])
-def test_what_is_no_address_is_refused(store: Installation, address: str) -> None:
-    done = store.casegate("member", "add", STORE, address)
-    assert done.status == 65
-    assert done.err == "ADDRESS: must be an e-mail address such as ada@example.org"
-
-
-def test_we_never_write_to_ourselves(store: Installation) -> None:
-    done = store.casegate("member", "add", STORE, "grace@Cases.Example.org")
-    assert done.status == 65
-    assert "own domain" in done.err
-
-
-def test_the_secret_of_a_token_is_printed_once_and_alone(store: Installation) -> None:
-    done = store.casegate("token", "create", "--store", STORE, "--scope", "CASES_READ", "--scope", "cases_write")
-    assert re.fullmatch(r"sk_[\w-]{43}\n", done.out)
-    secret = done.out.strip()
-    listed = store.casegate("token", "list").out
-    assert "CASES_READ CASES_WRITE" in listed
-    assert secret not in listed
-    with store.parts():
-        found = credentials.find_token(secret)
-    assert found is not None
-    assert found.scopes == {"CASES_READ", "CASES_WRITE"}
-
-
-def test_a_revoked_token_is_worth_nothing(store: Installation) -> None:
-    secret = store.casegate("token", "create", "--store", STORE, "--scope", "CASES_READ", "--name", "Robot").out.strip()
-    token_id = store.casegate("token", "list", "--store", STORE).lines[1].split()[0]
-    assert store.casegate("token", "revoke", token_id).status == 0
-    assert store.casegate("token", "revoke", token_id).status == 0
-    with store.parts():
-        assert credentials.find_token(secret) is None
-        (token,) = credentials.tokens()
-    assert token.revoked_at is not None
-    assert token.name == "Robot"
-
-
-def test_a_scope_that_does_not_exist_names_those_that_do(store: Installation) -> None:
-    done = store.casegate("token", "create", "--store", STORE, "--scope", "CASES_READ", "--scope", "ORDERS")
-    assert done.err == "--scope: there is no ORDERS; known here: CASES_READ, CASES_WRITE"
-    assert store.casegate("token", "list").lines[1:] == []

@@ -55,10 +55,10 @@ def test_a_question_tells_who_is_asked(database: Database) -> None:
     ask(database, SECOND, GRACE, "grace@private.test")
     customer, member = known_addresses.find(FIRST), known_addresses.find(SECOND)
     assert customer == known_addresses.Question(
-        ADA, OTHER, "Ada Byron", "ada@example.org", Role.CUSTOMER, "Blue Kettle", NOW, None
+        ADA, OTHER, "Ada Byron", "ada@example.org", Role.CUSTOMER, "shp_1", "Blue Kettle", NOW, None
     )
     assert member == known_addresses.Question(
-        GRACE, "grace@private.test", "Grace", "grace@shop.test", Role.MERCHANT, "Blue Kettle", NOW, None
+        GRACE, "grace@private.test", "Grace", "grace@shop.test", Role.MERCHANT, "shp_1", "Blue Kettle", NOW, None
     )
 
 
