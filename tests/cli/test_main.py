@@ -66,14 +66,16 @@ def test_each_problem_is_a_line() -> None:
 def test_the_commands_of_the_design_are_there() -> None:
     assert set(COMMANDS) == {
         "run", "demo", "smtp", "web", "worker", "check", "migrate", "config", "store add", "store set", "store list",
-        "member add", "member remove", "member list", "member mute", "member unmute", "token create", "token list",
-        "token revoke", "deliver", "sweep",
+        "backup", "restore", "resume",
+        "member add", "member role", "member remove", "member list", "member mute", "member unmute",
+        "token create", "token list",
+        "token revoke", "participant list", "participant revoke", "participant forget", "audit", "deliver", "sweep",
         "inbox list", "inbox show", "inbox replay", "inbox release", "inbox drop",
         "explain", "alarm list", "alarm clear", "outbox list", "outbox show", "outbox retry",
         "suppression list", "suppression add", "suppression remove", "dkim create", "dkim list",
         "template list", "template show", "template edit", "template remove", "template undo", "template check",
         "template preview", "template send-test", "language list", "language messages",
-        "case evidence", "evidence key", "evidence verify",
+        "export", "erase", "case escalate", "case evidence", "evidence key", "evidence verify",
     }  # fmt: skip
 
 
