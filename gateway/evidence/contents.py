@@ -81,7 +81,8 @@ class Contents:
             "unverified": message.unverified,
             "door": door,
             "body": message.body,
-            "fullText": one.full_text or None,
+            # Others' mails quote what was written for them alone, such as why support was called.
+            "fullText": (one.full_text or None) if message.sender_type is Role.CUSTOMER else None,
             "attachments": [
                 self._attachment(file, f"{message.number}-{place}") for place, file in enumerate(message.attachments, 1)
             ],
@@ -100,18 +101,25 @@ class Contents:
         }
 
     def _arrival(self, one: Said, arrival: Arrival) -> Facts:
-        """The mail that a message came in. Of support's own, nothing that concerns its people."""
-        support = one.message.sender_type is Role.SUPPORT
-        raw = None if support else self._raw(arrival.id)
-        return {
+        """The mail that a message came in: a copy of a customer's, and of support's nothing about its people."""
+        facts: Facts = {
             "arrivedAt": timestamp(arrival.kept_at),
-            "messageId": None if support else one.mail_id,
-            "envelopeFrom": None if support else arrival.mail_from,
-            "client": None if support else arrival.client,
-            "helo": None if support else arrival.helo,
-            "authentication": None if support else _authentication(arrival),
-            **self._kept(f"mails/{one.message.number}-in.eml", arrival.size, arrival.sha256, raw, redact=True),
+            "messageId": one.mail_id,
+            "envelopeFrom": arrival.mail_from,
+            "client": arrival.client,
+            "helo": arrival.helo,
+            "authentication": _authentication(arrival),
+            "size": arrival.size,
+            "sha256": arrival.sha256,
+            "file": None,
+            "missing": "left out",
         }
+        if one.message.sender_type is Role.SUPPORT:
+            return facts | dict.fromkeys(("messageId", "envelopeFrom", "client", "helo", "authentication"))
+        if one.message.sender_type is not Role.CUSTOMER:
+            return facts
+        name, raw = f"mails/{one.message.number}-in.eml", self._raw(arrival.id)
+        return facts | self._kept(name, arrival.size, arrival.sha256, raw, redact=True)
 
     def _raw(self, inbox_id: int) -> bytes | None:
         """The bytes of a mail that came in, None when their time was over."""

@@ -40,8 +40,8 @@ from store.files import Files
 NOTES = (
     "All times are UTC, by the clock of the gateway that made this file.",
     "Files in files/ are, byte for byte, what the people of the case got.",
-    "Mails in mails/ are copies without reply addresses and personal links, which are credentials of their readers. "
-    "The SHA-256 beside each is that of the mail itself.",
+    "Mails in mails/ are those that the customer wrote or got: copies without reply addresses and personal links, "
+    "which are credentials of their readers. The SHA-256 beside each is that of the mail itself.",
     "An answer of a mail system says that it took a mail, not that a person read it.",
     "What only one side or the platform's support may see is left out; its numbers are missing.",
 )

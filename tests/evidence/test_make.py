@@ -24,7 +24,8 @@ from store.database import sql
 from store.files import Files
 from tests import postmaster
 from tests.journeys.test_links import PDF
-from tests.world import FIRST_WORDS, MIA, STORE, TOM, World, reply_to
+from tests.sink import Sink
+from tests.world import FIRST_WORDS, MIA, STORE, TOM, Clock, World, reply_to
 
 CUSTOMER = f"cus_{STORE[-24:]}"
 ANSWER, THANKS = "We send you a new lid tomorrow.", "Thank you, I wait for it."
@@ -328,6 +329,35 @@ def test_support_s_own_is_left_out(world: World, case: str, path: Path) -> None:
     assert len(read.events["supportCalled"]) == 1
 
 
+def test_of_support_s_people_nothing_is_told(tmp_path: Path, sink: Sink, clock: Clock, path: Path) -> None:
+    """HARDENING rule 21: what they say is there, not where they sit."""
+    help_desk = "help@desk.example.org"
+    world = World(tmp_path, sink, clock, support=f'address = "{help_desk}"')
+    try:
+        world.proves("desk.example.org")
+        case = world.open_case()
+        world.parts.support.call(case, audit.OPERATOR, "The lid is not the only thing")
+        world.answer(world.newest_mail_to(help_desk), "We have a look at it.")
+        make(world, case, path)
+    finally:
+        world.close()
+    read = Read(path)
+    message = read.said("We have a look at it.")
+    assert (message["sender"]["role"], message["sender"]["name"], message["door"]) == (
+        "SUPPORT",
+        "Support Team",
+        "mail",
+    )
+    known = {name for name, value in message["mail"].items() if value}
+    assert known == {"arrivedAt", "size", "sha256", "missing"}
+    assert message["mail"]["missing"] == "left out"
+    told = [one for said in read.messages for one in said["deliveries"]] + read.events["notices"]
+    assert {one["recipient"] for one in told if one["to"] == "SUPPORT"} == {None}
+    everything = b"".join(read.files.values())
+    assert help_desk.encode() not in everything
+    assert [name for name, data in read.files.items() if b"not the only thing" in data] == []
+
+
 def test_a_case_that_is_not_there_leaves_no_file(world: World, path: Path) -> None:
     with pytest.raises(NotFound):
         make(world, "case_0000000000000000", path)
@@ -362,14 +392,18 @@ def test_a_long_conversation_needs_no_more_memory(world: World, case: str, path:
     assert peak < 4_000_000
 
 
-def test_a_mail_of_the_store_s_own_mail_program_is_there_as_well(world: World, case: str, path: Path) -> None:
+def test_a_merchant_s_mail_is_told_of_without_what_it_quotes(world: World, case: str, path: Path) -> None:
+    """His quotes hold what was for him alone."""
     world.proves("shop.example.org")
     raw = reply_to(world.newest_mail_to(MIA), "It was the wrong lid.")
     world.send(raw, MIA, world.newest_mail_to(MIA).reply_address)
     world.work()
     make(world, case, path)
-    mail = Read(path).said("It was the wrong lid.")["mail"]
+    said = Read(path).said("It was the wrong lid.")
+    mail = said["mail"]
     assert (mail["envelopeFrom"], mail["sha256"]) == (MIA, hashlib.sha256(raw).hexdigest())
+    assert mail["authentication"]["verdict"] == "pass"
+    assert (mail["file"], mail["missing"], said["fullText"]) == (None, "left out", None)
 
 
 def test_files_of_the_store_are_only_read(world: World, case: str, path: Path) -> None:
