@@ -261,15 +261,15 @@ class World:
 
     # The platform
 
-    def hook(self, event: dict[str, Any]) -> httpx2.Response:
-        """Call the hook, signed."""
+    def hook(self, event: dict[str, Any], to: str = "cases") -> httpx2.Response:
+        """Call a hook, signed. to: what it is about, cases or orders."""
         body, now = json.dumps(event), self.clock()
         headers = {
             "webhook-id": event["id"],
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": Webhook(self.parts.secrets.hook_secrets[0]).sign(event["id"], now, body),
         }
-        return self.http.post("/hooks/cases", content=body.encode(), headers=headers)
+        return self.http.post(f"/hooks/{to}", content=body.encode(), headers=headers)
 
     def open_case(self, number: int = 1, **changes: Any) -> str:
         """Open a case through the hook and send its mails. Returns its id."""
