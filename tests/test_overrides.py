@@ -358,7 +358,7 @@ def test_a_loop_without_an_end_in_sight_is_killed_and_gives_way(own: Overrides, 
 def test_a_child_that_somebody_kills_is_replaced(own: Overrides, database: Database) -> None:
     force(database, text="Hello")
     assert own.words(SHOP, CLOSED, sample("CUSTOMER")) is not None
-    child = own._workshop.run(os.getpid)
+    child = own.child.made(os.getpid)
     os.kill(child, signal.SIGKILL)
     words = own.words(SHOP, CLOSED, sample("CUSTOMER"))
     assert words is not None

@@ -1,19 +1,21 @@
 """From a store's sources to the words of one mail: what runs in a child process, with nothing but plain values."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from traceback import extract_tb
 from typing import Any, Final
 
 from jinja2 import Template, TemplateError
 
+from gateway.cases.model import MESSAGE_CHARACTERS
 from gateway.errors import Invalid, Problem
 from gateway.mail.html import html_to_text
 from gateway.mail.quotes import has_words
 from gateway.mail.styled import keep_looks
 from gateway.overrides.syntax import compiled
+from gateway.overrides.values import AUTO_REPLY
 from gateway.rendering import OwnWords, prose
 
 PARTS: Final = ("subject", "text", "html")
@@ -58,8 +60,10 @@ def render(sources: Sources, values: Mapping[str, Any]) -> OwnWords:
     A store that writes only text or only HTML gets the other one made of it: they never tell two things. What comes
     out empty is left to our own words.
     """
-    made = {name: _clean(_run(name, source, values)) for name, source in sources.parts()}
-    text = _GAPS.sub("\n\n", made.get("text", "")).strip()
+    made = {
+        name: _clean(_run(name, partial(_template, source, name == "html"), values)) for name, source in sources.parts()
+    }
+    text = _tidy(made.get("text", ""))
     html = keep_looks(made.get("html", "")).strip()
     if html and not text:
         text = html_to_text(html)
@@ -81,16 +85,42 @@ def check(sources: Sources) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
+def render_auto_reply(source: str, values: Mapping[str, Any]) -> str:
+    """What a store answers by itself: plain text, "" for nothing. Raises Broken."""
+    text = _tidy(_clean(_run("", partial(_auto_reply, source), values)))
+    if len(text) > MESSAGE_CHARACTERS:
+        raise Broken("", f"{len(text)} characters come out, and a message has at most {MESSAGE_CHARACTERS}; write less")
+    return text
+
+
+def check_auto_reply(source: str) -> tuple[Problem, ...]:
+    """What is not allowed in the source of such an answer."""
+    try:
+        _auto_reply(source)
+    except Invalid as error:
+        return error.problems
+    return ()
+
+
 @lru_cache(maxsize=_COMPILED)
 def _template(source: str, html: bool) -> Template:
     return compiled(source, html=html)
 
 
-def _run(part: str, source: str, values: Mapping[str, Any]) -> str:
+@lru_cache(maxsize=_COMPILED)
+def _auto_reply(source: str) -> Template:
+    return compiled(source, html=False, given=AUTO_REPLY)
+
+
+def _tidy(text: str) -> str:
+    return _GAPS.sub("\n\n", text).strip()
+
+
+def _run(part: str, template: Callable[[], Template], values: Mapping[str, Any]) -> str:
     """What one template writes. Raises Broken."""
     pieces, size = [], 0
     try:
-        for piece in _template(source, part == "html").generate(values):
+        for piece in template().generate(values):
             size += len(piece.encode("utf-8", "replace"))
             if size > OUTPUT_BYTES:
                 raise Broken(part, f"it writes more than {OUTPUT_BYTES} bytes; write less in its loops")

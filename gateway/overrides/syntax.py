@@ -85,11 +85,14 @@ class StrictestEnvironment(SandboxedEnvironment):
 _ENVIRONMENTS: Final = {html: StrictestEnvironment(html=html) for html in (False, True)}
 
 
-def compiled(source: str, *, html: bool) -> Template:
-    """A template that is allowed, ready to be rendered. html: whether values are escaped. Raises Invalid."""
+def compiled(source: str, *, html: bool, given: Mapping[str, Value] = VALUES) -> Template:
+    """A template that is allowed, ready to be rendered. html: whether values are escaped. Raises Invalid.
+
+    given: the values that it may tell.
+    """
     environment = _ENVIRONMENTS[html]
     tree = _parse(source, environment)
-    problems = _Checker().check(tree)
+    problems = _Checker(given).check(tree)
     if problems:
         raise Invalid(problems)
     return Template.from_code(environment, environment.compile(tree), {})
@@ -124,13 +127,14 @@ class _Refused(Exception):
 class _Checker:
     """Walks a syntax tree and notes everything that is not on the list."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: Mapping[str, Value]) -> None:
+        self._given = given
         self._problems: list[tuple[int, str]] = []
         self._nodes = 0
 
     def check(self, tree: nodes.Template) -> tuple[Problem, ...]:
         """All problems in the order of their lines."""
-        self._statements(tree.body, {name: value.shape for name, value in VALUES.items()}, depth=0, loops=0)
+        self._statements(tree.body, {name: value.shape for name, value in self._given.items()}, depth=0, loops=0)
         return tuple(Problem("", f"line {line}: {text}") for line, text in sorted(set(self._problems)))
 
     def _refuse(self, node: nodes.Node, text: str) -> _Refused:
@@ -175,7 +179,8 @@ class _Checker:
             raise self._refuse(node, "a loop gives its items one name, as in {% for message in messages %}")
         over = self._shape(node.iter, scope, depth)
         if not isinstance(over, ListOf):
-            raise self._refuse(node, f"a loop needs a list: {', '.join(_lists())}")
+            lists = ", ".join(_lists(self._given)) or "there is none here"
+            raise self._refuse(node, f"a loop needs a list: {lists}")
         inside = {**scope, node.target.name: over.items}
         if node.test is not None:
             self._known(node.test, inside, depth)
@@ -308,7 +313,7 @@ def _called(shape: Shape) -> str:
     )
 
 
-def _lists(fields: Mapping[str, Value] = VALUES, before: str = "") -> Iterator[str]:
+def _lists(fields: Mapping[str, Value], before: str = "") -> Iterator[str]:
     """The names of all lists that are given."""
     for name, value in fields.items():
         if isinstance(value.shape, ListOf):

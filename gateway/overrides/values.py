@@ -73,6 +73,17 @@ VALUES: Final[Mapping[str, Value]] = {
     "closes_at": Value(Plain.TEXT, "when a silent case closes, as the mail writes dates; empty in all other mails"),
 }
 
+#: What a store may tell where it answers by itself.
+AUTO_REPLY: Final[Mapping[str, Value]] = {
+    **{name: VALUES[name] for name in ("language", "store", "customer_first_name", "order_number")},
+    "business_hours": Value(
+        Plain.TEXT, "when the store is open, such as `Mon–Fri 09:00–17:00 CET`; empty when it does not say"
+    ),
+    "opens_at": Value(
+        Plain.TEXT, "when it is open next, as the mail writes dates; empty while it is open, and when it does not say"
+    ),
+}
+
 #: What `loop` tells inside a `for`.
 LOOP: Final = Record(
     {
@@ -126,6 +137,19 @@ def tries(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
         if template is Template.CASE_CLOSED:
             for closer in _CLOSERS:
                 yield f"closed by {closer}", ordinary | {"closed_by": closer}
+
+
+def auto_reply_tries() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Invented values for an answer of a store by itself, by what is particular about them."""
+    hours = {"business_hours": "Mon–Fri 09:00–17:00 CET", "opens_at": "16 Nov 2026, 09:00 CET"}
+    ordinary = {name: value for name, value in (sample("CUSTOMER") | hours).items() if name in AUTO_REPLY}
+    yield "for the customer", ordinary
+    yield "for a customer without a name", ordinary | {"customer_first_name": ""}
+    yield "while the store is open", ordinary | {"opens_at": ""}
+    yield "for a store without business hours", ordinary | dict.fromkeys(hours, "")
+    yield "for a customer with odd names", ordinary | {"customer_first_name": _HOSTILE, "order_number": _HOSTILE}
+    for language in Catalogues().languages:
+        yield f"in {language}", ordinary | {"language": language}
 
 
 def _particulars(template: Template) -> dict[str, Any]:
