@@ -23,11 +23,13 @@ from gateway.cases.model import (
     Status,
     Store,
 )
+from gateway.cases.notices import Template
 from gateway.courier import queue
 from gateway.errors import Conflict, Invalid, NotFound, Problem
+from gateway.mail.classify import is_machines
 from gateway.outbound.compose import Composer
 from gateway.outbound.telling import Scene
-from store import audit, cases, parties
+from store import audit, cases, parties, suppressions
 from store.cases import VersionConflict
 from store.identifiers import new_id
 
@@ -76,21 +78,28 @@ def opening(
         *(as_participant(case.id, member, store) for member in (*staff, *newcomers)),
     ]
     scene = Scene(store, view, (message,), ())
-    mails = [(n.to, composer.compose(n, scene, now)) for n in notices.on_opened(people)]
+    answer = _answered_by_itself(people[0], scene, composer, now)
+    told = notices.on_opened(people, answer.body if answer else "")
+    mails = [(notice.to, composer.compose(notice, scene, now)) for notice in told]
 
     def job() -> tuple[Opened, str]:
         if known is None:
             if not parties.add_store(store):
                 raise VersionConflict  # made by another call meanwhile: its members get the mail
+            audit.record(actor, "store.added", now, store_id=store.id)
             for member in newcomers:
                 parties.insert_member(member, now)
+                detail = {"role": member.role}
+                audit.record(actor, "member.added", now, store_id=store.id, subject=member.id, detail=detail)
         elif parties.members(store.id) != staff:
             raise VersionConflict
         parties.save_customer(new.customer)
         parties.save_order(order, new.occurred_at)
-        cases.insert(case, message_count=1)
+        cases.insert(case, message_count=2 if answer else 1)
         ids = {person.handle: cases.insert_participant(person) for person in people}
         cases.insert_message(message, participant_id=ids[people[0].handle], mail_id="", full_text="")
+        if answer is not None:
+            cases.insert_message(answer, participant_id=None, mail_id="", full_text="")
         for person, mail in mails:
             queue(mail, replace(person, id=ids[person.handle]), message.id, now)
         audit.record(actor, "case.opened", now, store_id=store.id, case_id=case.id)
@@ -98,6 +107,23 @@ def opening(
         return Opened(view), case.id
 
     return job
+
+
+def _answered_by_itself(customer: Participant, scene: Scene, composer: Composer, now: datetime) -> Message | None:
+    """What the store answers by itself (DESIGN §2): a trail message, which his receipt tells. None for nothing.
+
+    RFC 3834 §2: never what is obviously a machine, two of them would talk for ever; nor whom no mail reaches.
+    """
+    address = customer.address
+    if is_machines(address) or suppressions.bars(address, Template.CASE_OPENED_CUSTOMER, now):
+        return None
+    text = composer.auto_reply(customer, scene, now)
+    if not text:
+        return None
+    return Message(
+        id=new_id("cmsg", now), case_id=customer.case_id, number=2, sender_type=Role.SYSTEM, sender_id=None,
+        sender_name="", body=text, created_at=now,
+    )  # fmt: skip
 
 
 def refuse_own_addresses(new: NewCase, reply_domain: str) -> None:
