@@ -45,6 +45,7 @@ from gateway.outbound.dispatch import Dispatcher
 from gateway.outbound.relay import Relay
 from gateway.outbound.routes import Route, Routes
 from gateway.outbound.target import Target
+from gateway.overrides.auto_reply import AutoReplies
 from gateway.overrides.words import Overrides
 from gateway.reviews import Reviews
 from gateway.support import Support
@@ -110,7 +111,7 @@ class Parts:
             return found
         if self.admission.closed is not None:
             found.append(self.admission.closed.text)
-        found += filter(None, self.watch.troubles().values())
+        found += self.watch.problems()
         found += [f"relay {name} does not work" for name in self.dispatcher.troubled()]
         return found
 
@@ -163,9 +164,16 @@ def build(
     # Whoever leaves work behind wakes `jobs`, which are declared below: they are made of what is built first.
     redactor = Redactor(config.mail.reply_domain, config.gateway.public_url)
     overrides = Overrides(database, redactor, now)
+    auto_replies = AutoReplies(overrides.child, database, redactor, now)
     signer = sign.load(config)
     composer = Composer(
-        config, secrets.keyring, rendering.built_in(), own_words=overrides.words, signer=signer, logo=logos.find
+        config,
+        secrets.keyring,
+        rendering.built_in(),
+        own_words=overrides.words,
+        signer=signer,
+        logo=logos.find,
+        auto_reply=auto_replies.text,
     )
     changes = Changes(
         database,

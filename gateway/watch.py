@@ -1,10 +1,12 @@
 """Looks at what must not stand still, every minute: mail that comes in, mail that goes out, our own mail to ourselves.
 
-    alarm          while
-    -------------  ------------------------------------------------------------------------------------------------
-    queue:inbox    a mail that was kept more than 15 minutes ago is not processed
-    queue:outbox   a mail that was made more than 10 minutes ago was tried by no relay, or should have been since then
-    canary         two canaries in a row did not come back
+    alarm            while
+    ---------------  ----------------------------------------------------------------------------------------------
+    queue:inbox      a mail that was kept more than 15 minutes ago is not processed
+    queue:outbox     a mail that was made more than 10 minutes ago was tried by no relay, or should have been since then
+    canary           two canaries in a row did not come back
+    stopped:sending  nothing is sent, but to the operator: after a restore. Then mail that waits is no further alarm
+    stopped:closing  no silent case is warned of or closed, likewise
 
 Each is raised and resolved here and nowhere else, and while it lasts `/readyz` says the same words. Mail that a relay
 has put off for its recipient's sake waits by itself and is no trouble of ours; mail to the operator is not looked at.
@@ -14,8 +16,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from gateway.canary import Canaries
-from store import alarms, inbox, outbox
+from store import alarms, inbox, outbox, switches
 from store.database import Database
+from store.switches import Switch
 
 STUCK_INBOX = timedelta(minutes=15)
 STUCK_OUTBOX = timedelta(minutes=10)
@@ -31,7 +34,16 @@ class Watch:
 
     def troubles(self) -> dict[str, str]:
         """For each name of an alarm, what is wrong in words for the operator, "" when nothing is."""
-        return {**stuck(self._now()), "canary": self._canaries.trouble()}
+        still = standing_still()
+        stopped = {f"stopped:{switch}": still.get(switch, "") for switch in (Switch.SENDING, Switch.CLOSING)}
+        if Switch.SENDING in still:  # then all mail waits, and no canary leaves
+            return {"queue:inbox": stuck(self._now())["queue:inbox"], "queue:outbox": "", "canary": "", **stopped}
+        return {**stuck(self._now()), "canary": self._canaries.trouble(), **stopped}
+
+    def problems(self) -> list[str]:
+        """All that is wrong, in words; the alarm about a clock that jumped is `gateway.clocks`' own."""
+        clock = standing_still().get(Switch.CLOCK, "")
+        return [*filter(None, (*self.troubles().values(), clock))]
 
     def look(self) -> None:
         """Raise the alarms that are due, and resolve those that are over."""
@@ -60,6 +72,22 @@ def stuck(now: datetime) -> dict[str, str]:
     if made is not None and now - made > STUCK_OUTBOX:
         found["queue:outbox"] = f"a mail waits since {_shown(made)} to be sent; see casegate outbox list --state queued"
     return found
+
+
+def standing_still() -> dict[Switch, str]:
+    """What was stopped until an operator lets it go on, in words for him."""
+    return {
+        one.switch: f"{_STILL[one.switch]} since {_shown(one.at)}: {one.reason}; casegate resume {one.switch} ends that"
+        for one in switches.stopped()
+        if one.switch in _STILL
+    }
+
+
+_STILL = {
+    Switch.SENDING: "nothing was sent",
+    Switch.CLOSING: "no case was warned of or closed",
+    Switch.CLOCK: "the clock is not believed, and nothing was closed or removed by its age",
+}
 
 
 def _shown(moment: datetime) -> str:

@@ -26,8 +26,8 @@ from store.tables import to_ms
 
 PAUSE = timedelta(hours=1)  # in which a backup says again that it is at work
 PAGES = 2_048  # that are copied between two looks at the clock
-#: What is said of a mail that the lost installation may have sent after the backup.
-UNCLEAR = "unclear: it waited in the backup that was restored, and may have been sent since; outbox retry sends it"
+#: What is said of a mail that the lost installation may have sent after the backup, to the people of its case as well.
+UNCLEAR = "unclear: it waited when the backup was made that was restored, and may have been sent since"
 
 
 # ---- making one: within a job of `Database.write`, but for the copying ----------------------------------------------
@@ -115,11 +115,12 @@ def settle(why: str, now: datetime) -> Settled:
     for switch in (Switch.SENDING, Switch.CLOSING):
         switches.start(switch)
         switches.stop(switch, why, now)
-    # Nobody is told that they did not arrive (told_at): most of them did.
+    # Given up, so that only `outbox retry` sends them. Most of them did arrive: nobody is told otherwise (told_at), and
+    # on their messages they show as delayed.
     unclear: int = sql(
-        "UPDATE outbox SET state = 'failed', answer = ?, told_at = ?, worker = ''"
-        f" WHERE {ACTIVE} AND (due_at <= ? OR state = 'claimed')",
-        (UNCLEAR, to_ms(now), to_ms(now)),
+        "UPDATE outbox SET state = 'failed', answer = ?, report = 'delayed', report_text = ?, reported_at = ?,"
+        f" told_at = ?, worker = '' WHERE {ACTIVE} AND (due_at <= ? OR state = 'claimed')",
+        (UNCLEAR, UNCLEAR, to_ms(now), to_ms(now), to_ms(now)),
     ).rowcount
     # What their workers have posted after the copy is lost with the rest, so they are processed as if for the first
     # time; what they had posted before it is not posted twice (rule 6).

@@ -156,24 +156,27 @@ def check_database(config: "Config") -> Iterator[Finding]:
 
 
 def check_mail(config: "Config") -> Iterator[Finding]:
-    """Mail that waits too long."""
+    """Mail that waits too long, and whether anything goes out at all."""
     from gateway.app import open_store
-    from gateway.watch import stuck
+    from gateway.watch import standing_still, stuck
     from store import outbox
 
     if not _path(config.database_url).exists():
         return
     database, _ = open_store(config, migrate=False)
     try:
+        still = standing_still().values()
         late = [text for text in stuck(utc_now()).values() if text]
         given_up = outbox.count(outbox.Which("failed"))
     finally:
         database.close()
+    for text in still:
+        yield failed(text)
     for text in late:
         yield warning(f"{text}: is the gateway running?")
     if given_up:
         yield warning(f"{given_up} mails could not be sent: see casegate outbox list --state failed")
-    if not late and not given_up:
+    if not still and not late and not given_up:
         yield ok("none waits too long")
 
 

@@ -204,10 +204,11 @@ def test_the_sweep_reads_small_indexes(database: Database, files: Files, stateme
         for statement in statements(questions)
         if statement.startswith("SELECT")
     }
-    assert len(plans) == 6
+    assert len(plans) == 7
     for statement, steps in plans.items():
         assert not any("SCAN" in step or "TEMP B-TREE" in step for step in steps), (statement, steps)
-    first, second, third, *_, last = plans.values()
+    stopped, first, second, third, *_, last = plans.values()
+    assert "sqlite_autoindex_switch_1" in stopped[0]
     assert "inbox_bytes" in first[0]
     assert "inbox_raw_file" in second[0]
     assert "inbox_raw_file" in third[0]
