@@ -195,14 +195,13 @@ def _close(case_id: str, actor: Actor, digest: Digest, now: datetime) -> None:
 def old_cases(closed_before: datetime, limit: int) -> list[str]:
     """Cases that were closed before a moment and have had their time, the oldest first.
 
-    Not those under dispute, nor those with mail that is held for a person or not read yet.
+    Not those under dispute, nor those with mail that is held for a person.
     """
     rows = sql(
         "SELECT c.id FROM cases c WHERE c.status = 'CLOSED' AND c.erased_at IS NULL AND c.closed_at < ?"
         " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = c.order_id AND o.status = ?)"
         " AND NOT EXISTS (SELECT 1 FROM inbox_result r WHERE r.case_id = c.id AND r.outcome = 'held')"
-        " AND NOT EXISTS (SELECT 1 FROM participant p JOIN inbox i ON i.lane = lower(hex(p.handle))"
-        " AND i.state <> 'done' WHERE p.case_id = c.id) ORDER BY c.closed_at LIMIT ?",
+        " ORDER BY c.closed_at LIMIT ?",
         (to_ms(closed_before), LOCKED, limit),
     )
     return [case_id for (case_id,) in rows]
@@ -253,13 +252,19 @@ def _is_somebody_elses(address: str, customer_id: str) -> bool:
     return found.fetchone() is not None
 
 
-def cases_of(customer_id: str, opened_until: datetime, limit: int | None = None) -> list[str]:
+def cases_of(customer_id: str, opened_until: datetime, limit: int) -> list[str]:
     """His cases that are not erased and were opened until then, the oldest first."""
     return _column(
         "SELECT id FROM cases WHERE customer_id = ? AND erased_at IS NULL AND created_at <= ? ORDER BY created_at, id"
         " LIMIT ?",
-        (customer_id, to_ms(opened_until), -1 if limit is None else limit),
+        (customer_id, to_ms(opened_until), limit),
     )
+
+
+def count_cases(customer_id: str) -> int:
+    """How many of his cases are not erased."""
+    row = sql("SELECT count(*) FROM cases WHERE customer_id = ? AND erased_at IS NULL", (customer_id,)).fetchone()
+    return int(row[0])
 
 
 def has_returned(customer_id: str, since: datetime) -> bool:
