@@ -37,11 +37,10 @@ class Contents:
         self._archive = archive
         self.listed: list[Facts] = []
 
-    def add(self, name: str, chunks: Iterable[bytes]) -> str:
-        """Add a file. Returns its name."""
+    def add(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Add a file."""
         size, digest = self._archive.add(name, chunks)
         self.listed.append({"name": name, "size": size, "sha256": digest})
-        return name
 
     def messages(self, case_id: str, acts: tuple[audit.Entry, ...]) -> Iterator[Facts]:
         """The conversation, oldest first; files and mails are added on the way."""
@@ -223,7 +222,7 @@ def _authentication(arrival: Arrival) -> Facts | None:
         "domain": known.domain,
         "client": known.client,
         "checks": [
-            {"method": one.method, "result": one.result, "because": one.because, "looked at": dict(one.properties)}
+            {"method": one.method, "result": one.result, "because": one.because, "lookedAt": dict(one.properties)}
             for one in known.results
         ],
     }
