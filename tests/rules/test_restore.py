@@ -355,6 +355,21 @@ def test_a_file_that_was_lost_before_is_told(site: Site) -> None:
     site.start()
 
 
+def test_one_that_was_killed_is_begun_anew(site: Site) -> None:
+    site.world.open_case()
+    half = site.folder / ".backup.tar.part"
+    half.mkdir()
+    (half / ROWS).write_bytes(b"half")
+    site.back_up()
+    assert not half.exists()
+    stage = site.new_settings().gateway.data_dir / ".restoring"
+    stage.mkdir()
+    (stage / ROWS).write_bytes(b"half")
+    site.restore()
+    assert not stage.exists()
+    site.start()
+
+
 # What is refused
 
 
