@@ -296,6 +296,26 @@ class Manners:
             self._offsets[key] = f"UTC{name[:3]}:{name[3:]}" if name[0] in "+-" else name
         return self._offsets[key]
 
+    def hours(self, runs: Iterable[tuple[int, int, Iterable[tuple[int, int]]]], when: datetime) -> str:
+        """When somebody is there: `Mon–Fri 09:00–12:00, 13:00–17:00; Sat 10:00–14:00 CET`, "" for never.
+
+        runs: first and last day (Monday is 0) with the spans of both and all between, in minutes since midnight by the
+        clocks of this zone. when: aware, tells the zone's name at that time.
+        """
+        days, form = self._locale.days["format"]["abbreviated"], _time_form(self._locale)
+
+        def clock(minutes: int) -> str:
+            hour, minute = divmod(minutes, 60)
+            half = self._halves[12 <= hour < 24]
+            return form.format(None, None, None, None, hour, (hour - 1) % 12 + 1, minute, half)
+
+        said = [
+            f"{days[first] if first == last else f'{days[first]}–{days[last]}'} "
+            + ", ".join(f"{clock(start)}–{clock(end)}" for start, end in spans)
+            for first, last, spans in runs
+        ]
+        return f"{'; '.join(said)} {self._offset(when.astimezone(self._zone))}" if said else ""
+
     def amount(self, minor_units: int, currency: str) -> str:
         """Money as it is written here, with the decimals of its currency: `€1,234.56`, `1.234,56 €`, `¥500`."""
         before, after = self._symbols.get(currency) or self._learn(currency)
@@ -365,6 +385,16 @@ _FIELDS: Final = {
 }  # fmt: skip
 
 
+def _fields(pattern: str) -> str:
+    """A pattern as the form of a date."""
+    # A token is ("chars", text) or ("field", (letter, how often)).
+    return "".join(value if isinstance(value, str) else _FIELDS[value] for _, value in tokenize_pattern(pattern))
+
+
+def _time_form(locale: Locale) -> str:
+    return _SPACES.sub(" ", _INVISIBLE.sub("", _fields(str(locale.time_formats["short"].pattern))))
+
+
 def _date_form(locale: Locale) -> tuple[str, Sequence[str], Sequence[str]]:
     """The form of day, month by its name where the language writes it so, year, time and zone; with the names of months
     (from 1) and of the halves of the day."""
@@ -374,9 +404,7 @@ def _date_form(locale: Locale) -> tuple[str, Sequence[str], Sequence[str]]:
     }
     form = ""
     for piece in re.split(r"(\{[01]\})", str(locale.datetime_formats["medium"])):
-        tokens = tokenize_pattern(pieces[piece]) if piece in pieces else [("chars", piece)]
-        # A token is ("chars", text) or ("field", (letter, how often)).
-        form += "".join(value if isinstance(value, str) else _FIELDS[value] for _, value in tokens)
+        form += _fields(pieces[piece]) if piece in pieces else piece
     names, halves = locale.months["format"]["abbreviated"], locale.day_periods["format"]["abbreviated"]
     return (
         _SPACES.sub(" ", _INVISIBLE.sub("", f"{form} {{8}}")),

@@ -336,6 +336,7 @@ def sample(reader: str) -> dict[str, object]:
         "lost": "message_to_customer",  # which mail was not delivered: that one or closing_soon
         "stays_open": False,
         "cause": "address",  # why a mail was not delivered: address, full, size, policy, or "" for anything else
+        "auto_reply": "Thank you. We answer on Monday.",  # what the store answers by itself, or ""
         "closes_at": _NOW,  # when a silent case closes
         "closed_at": _NOW,  # when the case was closed, or ""
         "reopens_until": "",  # until when its customer may open a closed case again, "" for ever

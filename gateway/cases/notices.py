@@ -107,7 +107,8 @@ class Notice:
     because: the words of the law (NOT_TAKEN), of a mail system (NOT_DELIVERED) or of a signal (SUPPORT_CALLED).
     cause: with NOT_DELIVERED what they mean, `address`, `full`, `size` or `policy`; "" for anything else.
     lost: with NOT_DELIVERED which mail it was, MESSAGE_TO_CUSTOMER or CLOSING_SOON.
-    closes_at: when a silent case closes, with CLOSING_SOON. valid: what it depends on.
+    closes_at: when a silent case closes, with CLOSING_SOON. valid: what it depends on. auto_reply: what the store
+    answers by itself, with CASE_OPENED_CUSTOMER.
     """
 
     template: Template
@@ -120,6 +121,7 @@ class Notice:
     closes_at: datetime | None = None
     valid: Valid = Valid.ALWAYS
     lost: Template = Template.MESSAGE_TO_CUSTOMER
+    auto_reply: str = ""
 
     @property
     def answerable(self) -> bool:
@@ -173,10 +175,11 @@ class Letter:
     time_zone: str = ""
 
 
-def on_opened(participants: Iterable[Participant]) -> tuple[Notice, ...]:
-    """The merchants hear of a new case, the customer gets a receipt."""
+def on_opened(participants: Iterable[Participant], auto_reply: str = "") -> tuple[Notice, ...]:
+    """The merchants hear of a new case, the customer gets a receipt, with what the store answers by itself."""
     by_role = {Role.MERCHANT: Template.CASE_OPENED_MERCHANT, Role.CUSTOMER: Template.CASE_OPENED_CUSTOMER}
-    return _told((by_role[p.role], p) for p in participants if p.role in by_role)
+    told = _told((by_role[p.role], p) for p in participants if p.role in by_role)
+    return tuple(replace(one, auto_reply=auto_reply) if one.to.role is Role.CUSTOMER else one for one in told)
 
 
 def on_reply(participants: Iterable[Participant], author: Role, author_id: int | None) -> tuple[Notice, ...]:

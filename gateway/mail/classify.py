@@ -457,8 +457,17 @@ def _begins_with(subject: str, phrases: tuple[str, ...], *, colon: bool = False)
 
 
 def _is_robot(mail: ParsedMail) -> bool:
-    local = mail.from_[0].address.partition("@")[0].lower() if mail.from_ else ""
-    return local.partition("+")[0].partition(".")[0] in ROBOTS
+    return bool(mail.from_) and _is_robots(mail.from_[0].address)
+
+
+def _is_robots(address: str) -> bool:
+    return address.partition("@")[0].lower().partition("+")[0].partition(".")[0] in ROBOTS
+
+
+def is_machines(address: str) -> bool:
+    """Whether a machine has an address, as far as it tells: nobody reads no-reply@, mailer-daemon@ or postmaster@."""
+    written = address.lower()[:_MAX_SUBJECT]
+    return _is_robots(written) or bool(MAIL_SYSTEMS.search(written) or MAIL_ADMINISTRATORS.search(written))
 
 
 def _suppresses_auto_replies(fields: dict[str, str]) -> bool:

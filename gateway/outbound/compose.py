@@ -18,6 +18,7 @@ from gateway.rendering import OwnWords, Rendered, Renderer
 from gateway.signing import HANDLE_BYTES, Keyring, Purpose
 
 OwnWordsOf = Callable[[str, Template, Mapping[str, object]], OwnWords | None]
+AutoReplyOf = Callable[[str, str, Mapping[str, object]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,19 @@ class Composer:
         own_words: OwnWordsOf = lambda store_id, template, context: None,
         signer: Signer | None = None,
         logo: LogoOf = lambda digest: None,
+        auto_reply: AutoReplyOf = lambda store_id, source, told: "",
     ) -> None:
         """own_words: a store's words for a mail, None for ours (`gateway.overrides.words`). signer: None signs none.
 
-        logo: finds a store's picture by its digest (`store.logos`).
+        logo: finds a store's picture by its digest (`store.logos`). auto_reply: what a store answers by itself, made of
+        its source (`gateway.overrides.auto_reply`).
         """
         self._config = config
         self._keyring = keyring
         self._renderer = renderer
         self._random_bytes = random_bytes
         self._own_words = own_words
+        self._auto_reply = auto_reply
         self._signer = signer or Signer()
         self._links = Links(keyring, config.gateway.public_url)
         self._teller = Teller(config, renderer, self._links, logo)
@@ -81,7 +85,7 @@ class Composer:
         ]
         if notice.answerable:
             token = self._keyring.token(Purpose.REPLY, person.handle, person.generation)
-            reader = self._reader_of_answers(person, names)
+            reader = self._reader_of_answers(person, scene, names)
             fields.append(mime.mailbox("Reply-To", reader, f"reply+{token}@{self._domain}"))
         fields += threads.answering(threads.thread_ids(person))
         fields += threads.outlook(scene.view.case, now)
@@ -94,6 +98,11 @@ class Composer:
         return self._finish(
             notice.template, person.address, person, fields, subject, rendered, now, from_address, image
         )
+
+    def auto_reply(self, person: Participant, scene: Scene, now: datetime) -> str:
+        """What the store answers by itself when a case is opened, "" for nothing. person: its customer."""
+        source = scene.store.settings.auto_reply
+        return source and self._auto_reply(scene.store.id, source, self._teller.about_opening(person, scene, now))
 
     def compose_test(self, notice: Notice, scene: Scene, recipient: str, now: datetime) -> OutgoingMail:
         """The same mail for somebody who tries its template: marked as a test, in no thread, with no reply address."""
@@ -189,14 +198,24 @@ class Composer:
         author = author_of(scene)
         if template is Template.SUPPORT_JOINED:
             return self._via(names.support, names)
-        if author is None or author.sender_type is person.role:
-            return self._via(names.store, names)
+        if (
+            author is None
+            or author.sender_type is person.role
+            or (author.sender_type is Role.MERCHANT and not author.via)
+        ):
+            return self._via(self._store(person, scene, names), names)
         name = names.of(author) or names.speech.label("unknown")
         return self._via(f"{name} ({names.store})" if author.sender_type is Role.CUSTOMER else name, names)
 
-    def _reader_of_answers(self, person: Participant, names: Names) -> str:
+    def _store(self, person: Participant, scene: Scene, names: Names) -> str:
+        """The store as the one who speaks or reads: to its customers by the name that it chose for that."""
+        chosen = scene.store.settings.from_name if person.role is Role.CUSTOMER else ""
+        return self._teller.safe_name(chosen) or names.store
+
+    def _reader_of_answers(self, person: Participant, scene: Scene, names: Names) -> str:
         """The display name of Reply-To: who reads what is answered. It stays the same for one person and case."""
-        return self._via(names.store if person.role is Role.CUSTOMER else f"{names.customer} ({names.store})", names)
+        name = self._store(person, scene, names)
+        return self._via(name if person.role is Role.CUSTOMER else f"{names.customer} ({name})", names)
 
     def _via(self, name: str, names: Names) -> str:
         return names.speech.label("via") % {"name": name, "brand": self._brand}

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from gateway.cases.lifecycle import reopens_until
 from gateway.cases.model import Attachment, Audience, CaseView, Message, Participant, Role, Status, Store
@@ -150,6 +151,7 @@ class Teller:
             "cause": notice.cause,
             "lost": notice.lost.value,
             "stays_open": case.status is Status.AWAITING_CUSTOMER,
+            "auto_reply": notice.auto_reply,
             "closes_at": _date(notice.closes_at, speech),
             "closed_at": _date(case.closed_at, speech),
             "reopens_until": _date(reopens_until(case, scene.store.settings), speech),
@@ -157,6 +159,22 @@ class Teller:
             "act_link": links.act(person, notice.template) if links else "",
         }
         return context | NO_CONVERSATION if notice.template.answers_mail else context
+
+    def about_opening(self, person: Participant, scene: Scene, now: datetime) -> dict[str, object]:
+        """What the words of a store that answers by itself are told (`gateway.overrides.values.AUTO_REPLY`)."""
+        store, speech = scene.store, self.speech(person, scene)
+        hours, zone = store.settings.business_hours, zone_for(store.time_zone, store.locale)
+        there = manners(speech.language, scene.view.customer.locale or store.locale, zone)
+        runs = ((first, last, [(span.start, span.end) for span in spans]) for first, last, spans in hours.runs())
+        opens_at = hours.opens_at(now, ZoneInfo(zone), store.settings.holidays)
+        return {
+            "language": speech.language,
+            "store": self._store_name(store.name, speech),
+            "customer_first_name": self.safe_name(scene.view.customer.first_name),
+            "order_number": mime.clean(scene.view.order.number),
+            "business_hours": there.hours(runs, now),
+            "opens_at": "" if opens_at == now else _date(opens_at, speech),
+        }
 
     def for_page(self, person: Participant, scene: Scene, closes_at: datetime | None) -> dict[str, object]:
         """What the page of a case is told, for one participant: `scene.new` is all that he may see there."""
