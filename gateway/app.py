@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,8 +24,8 @@ from gateway.deliveries import Deliveries
 from gateway.desk import Desk
 from gateway.dns import Resolver
 from gateway.erasing import Erasing
-from gateway.exporting import Exporting
 from gateway.errors import Invalid, Problem
+from gateway.exporting import Exporting
 from gateway.inbound.admit import Admission
 from gateway.inbound.answer import Answers
 from gateway.inbound.authenticate import Authenticator
@@ -291,16 +291,22 @@ def build(
     )
 
     def sweep() -> None:
-        """Beside waking, every minute."""
-        clock.look()
-        tidy(database, files, now(), keep_raw=keep_raw, keep_sent=keep_sent)
-        if keep_cases is not None:
-            erasing.retire(keep_cases)
-        erasing.cut_log()
-        watch.look()
-        deliveries.settle()
-        if closing.look() + support.look() + canaries.send() + reviews.tell() + alerts.tell():
-            jobs.wake_outbox()
+        """Beside waking, every minute: one thing after the other, whatever became of those before it."""
+        steps: list[Callable[[], object]] = [
+            clock.look,
+            lambda: tidy(database, files, now(), keep_raw=keep_raw, keep_sent=keep_sent),
+            lambda: erasing.retire(keep_cases) if keep_cases is not None else None,
+            erasing.cut_log,
+            watch.look,
+            deliveries.settle,
+            closing.look,
+            support.look,
+            canaries.send,
+            reviews.tell,
+            alerts.tell,
+            jobs.wake_outbox,
+        ]
+        each(steps)
 
     jobs = declare(queue, bell, processor, dispatcher, deliveries, sweep)
     return Parts(
@@ -351,6 +357,18 @@ def _routes(config: Config) -> Routes:
         Route(relay(config.operator_relay)) if config.operator_relay is not None else None,
         domain_rate=outbound.domain_rate if outbound.domain_rates or outbound.domain_rate_per_minute else None,
     )
+
+
+def each(steps: Iterable[Callable[[], object]]) -> None:
+    """Do all of these, in their order. What went wrong is raised afterwards, as one ExceptionGroup."""
+    errors = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - the trouble of one must not keep the others from their work
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup("the sweep is not complete", errors)
 
 
 def tidy(

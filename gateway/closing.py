@@ -36,6 +36,7 @@ from store.switches import Switch, is_stopped
 from store.warnings import Warned
 
 BATCH = 100  # cases that are looked up at a time
+ERRORS_AT_MOST = 10  # in one look
 AT_ONCE = 500  # that one look warns of or closes; the next one comes a minute later
 STUCK_INBOX = timedelta(minutes=15)  # of a mail that waits to be read: it may be the answer
 PENDING_AT_MOST = 1_000  # mails that wait to be read, among which an answer is looked for
@@ -89,18 +90,26 @@ class Closing:
         if is_stopped(Switch.CLOSING) or (is_stopped(Switch.CLOCK) and not confirmed):
             return 0
         now, done = self._changes.now(), 0
-        obstacle = self._obstacle() or stuck(now)
+        errors = list[Exception]()
+        obstacle = self._obstacle() or stuck(now) or unread()
         if obstacle:
             log.warning("closing.waits", why=obstacle)
             return 0
         self._forget_stale(now)
         try:
             for due in chain(self._over(now), self._silent(now)):
-                done += self._do(due, paced=not confirmed)
-                if done >= AT_ONCE and not confirmed:
+                try:
+                    done += self._do(due, paced=not confirmed)
+                except _Paced:
+                    raise
+                except Exception as error:  # noqa: BLE001 - raised below: one case must not keep the others waiting
+                    errors.append(error)
+                if (done >= AT_ONCE and not confirmed) or len(errors) >= ERRORS_AT_MOST:
                     break
         except _Paced:
             log.warning("closing.paced", done=done)
+        if errors:
+            raise ExceptionGroup("some silent cases could not be warned of or closed", errors)
         return done
 
     def due(self, now: datetime) -> tuple[Due, ...]:
@@ -139,6 +148,7 @@ class Closing:
         def attempt() -> Callable[[], tuple[bool, str]]:
             now = self._changes.now()
             file = self._changes.load(due.case_id, audit.SYSTEM)
+            _refuse_answered(file)  # here as well: what is put off now needs no mails
             write = decide(file, due.warned, now)
 
             def job() -> tuple[bool, str]:
@@ -184,7 +194,7 @@ class Closing:
         if warned is not None and not _waits_since(case, warned.idle_since):
             return None
         if warned is not None and not patience.closes:  # its store has changed its mind since
-            return lambda: warnings.settle(warned, "withdrawn")
+            return lambda: warnings.withdraw(case.id, warned.idle_since)
         change = lifecycle.decide(case, Act.IDLE_CLOSE, Role.SYSTEM, now)
         told = notices.on_closed(file.participants)
         write = self._changes.changing(file, change, [], told, now, Audited(audit.SYSTEM, "case.closed"))
@@ -313,6 +323,11 @@ def _take_room(now: datetime) -> None:
 
 def _waits_since(case: Case, idle_since: datetime) -> bool:
     return case.status is Status.AWAITING_CUSTOMER and case.last_activity_at == idle_since
+
+
+def unread() -> str:
+    """Why no case may be closed while mail waits of which nobody knows yet to which case it belongs."""
+    return "mail without a reply address waits to be read" if inbox.may_wait_for((), PENDING_AT_MOST) else ""
 
 
 def stuck(now: datetime) -> str:

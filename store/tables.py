@@ -705,8 +705,8 @@ class CanaryRow(Row):
 class WarningRow(Row):
     """That a silent case was to be closed: one for each time of silence, which began at `idle_since`.
 
-    outbox_id: the mail that said so. closes_at: what it promised. state: waiting; closed, when the case was;
-    undelivered, when the customer cannot know, so that the case stays open; or withdrawn.
+    outbox_id: the mail that said so. closes_at: what it promised. state: waiting; closed, when the case was; or
+    undelivered, when the customer cannot know, so that the case stays open.
     """
 
     case_id = CharField(48)

@@ -126,11 +126,7 @@ def forget_stale(now: datetime, limit: int) -> int:
         (to_ms(now), Status.AWAITING_CUSTOMER, limit),
     ).fetchall()
     for case_id, idle_since in rows:
-        sql("DELETE FROM warning WHERE case_id = ? AND idle_since = ?", (case_id, idle_since))
-        sql(
-            "UPDATE cases SET idle_warned = ? WHERE id = ? AND last_activity_at = ? AND status = ?",
-            (False, case_id, idle_since, Status.AWAITING_CUSTOMER),
-        )
+        withdraw(case_id, from_ms(idle_since))
     return len(rows)
 
 
@@ -150,8 +146,18 @@ def of_silence(case_id: str, idle_since: datetime) -> Warned | None:
     return None if row is None else _warned(row)
 
 
+def withdraw(case_id: str, idle_since: datetime) -> None:
+    """Take a warning back: if its case is still silent, it is looked at like any other."""
+    at = to_ms(idle_since)
+    sql("DELETE FROM warning WHERE case_id = ? AND idle_since = ? AND state = 'waiting'", (case_id, at))
+    sql(
+        "UPDATE cases SET idle_warned = ? WHERE id = ? AND last_activity_at = ? AND status = ?",
+        (False, case_id, at, Status.AWAITING_CUSTOMER),
+    )
+
+
 def settle(warned: Warned, state: str) -> None:
-    """Note what a warning came to: closed, undelivered or withdrawn."""
+    """Note what a warning came to: closed or undelivered."""
     sql(
         "UPDATE warning SET state = ? WHERE case_id = ? AND idle_since = ?",
         (state, warned.case_id, to_ms(warned.idle_since)),

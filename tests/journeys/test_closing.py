@@ -174,6 +174,26 @@ def test_a_store_that_changes_its_mind_after_the_warning(world: World) -> None:
     look(world, days=2)
     assert status(world, case) == "AWAITING_CUSTOMER"
     assert look(world, days=2) == 0
+    decide(world)
+    assert look(world) == 1, "and back again: it is warned of anew"
+    assert len(warnings(world)) == 2
+    assert look(world, days=2) == 1
+    assert status(world, case) == "CLOSED"
+
+
+def test_a_case_that_cannot_be_closed_keeps_no_other_waiting(world: World) -> None:
+    broken, case = answered(world), answered(world, 2)
+    twin = next(person for person in cases.participants(broken) if person.role is Role.CUSTOMER)
+    world.parts.database.write(
+        lambda: cases.insert_participant(replace(twin, handle=b"another customer", address="twin@customer.example.org"))
+    )
+    world.clock.advance(days=12)
+    with pytest.raises(ExceptionGroup, match="some silent cases"):
+        world.parts.closing.look()
+    world.work()
+    assert [world.case(case)["order"]["orderNumber"] in mail.text for mail in warnings(world)] == [True]
+    with pytest.raises(ExceptionGroup, match="the sweep is not complete"):
+        world.parts.sweep()
 
 
 def test_weekends_and_holidays_are_no_silence(world: World) -> None:
