@@ -132,9 +132,8 @@ class Support:
         def work() -> str:
             if not self._database.write(lambda: _refresh(event)):
                 return "nothing"
-            since = self._since()
             for case_id in escalations.concerned(event.order_id):
-                self._try(case_id, actor, _about_order(_view(case_id), since, self._rules))
+                self._try(case_id, actor, self._about_order(_view(case_id)))
             return "order"
 
         found = parties.find_order(event.order_id)
@@ -171,11 +170,10 @@ class Support:
         if after >= until:
             return 0
         found, reached = find(after, until, AT_ONCE)
-        since, done = self._since(), 0
+        done = 0
         for case_id in found:
             if (view := cases.find(case_id)) is not None:
-                signals = escalation.signals(escalations.facts(view, since), self._rules)
-                done += self._try(case_id, audit.SYSTEM, signals)
+                done += self._try(case_id, audit.SYSTEM, self._signals(view))
         self._database.write(lambda: sweeps.note(reached, mark), durable=False)
         return done
 
@@ -197,8 +195,11 @@ class Support:
             log.info("support.no_case", case_id=case_id)
             return False
 
-    def _since(self) -> datetime:
-        return self._changes.now() - timedelta(days=self._rules.repeated_days)
+    def _signals(self, view: CaseView) -> tuple[Signal, ...]:
+        return escalation.signals(escalations.facts(view, timedelta(days=self._rules.repeated_days)), self._rules)
+
+    def _about_order(self, view: CaseView) -> list[Signal]:
+        return [signal for signal in self._signals(view) if signal.kind in _ABOUT_ORDER]
 
     def _resolve_alarm(self) -> None:
         if any(alarm.name == ALARM for alarm in alarms.raised()):
@@ -221,11 +222,6 @@ def _entries(file: CaseFile, signal: Signal, now: datetime, *, first: bool) -> l
         Entry(replace(trail(case, number + place, text, now), audience=audience))
         for place, (text, audience) in enumerate(texts, 1)
     ]
-
-
-def _about_order(view: CaseView, since: datetime, rules: Rules) -> list[Signal]:
-    found = escalation.signals(escalations.facts(view, since), rules)
-    return [signal for signal in found if signal.kind in _ABOUT_ORDER]
 
 
 def _refresh(event: OrderEvent) -> bool:

@@ -47,29 +47,35 @@ def concerned(order_id: str) -> tuple[str, ...]:
     return waiting or tuple(case_id for case_id, _ in rows[:1])
 
 
-def facts(view: CaseView, since: datetime) -> Facts:
-    """What is known of a case. since: from when on the cases of its order and its customer count."""
+def facts(view: CaseView, within: timedelta) -> Facts:
+    """What is known of a case. within: how long before it was opened or reopened the cases that count may have been.
+
+    Whenever it is looked at: later cases do not count, so of several only the one with which they are enough does.
+    """
     case, order = view.case, view.order
+    until = max(case.created_at, case.reopened_at or case.created_at)
+    span = (until - within, until)
     (warning,) = sql("SELECT fraud_warning FROM orders WHERE id = ?", (order.id,)).fetchone()
     return Facts(
         case=case,
         order=order,
         fraud_warning=warning,
-        of_order=_count("cases c WHERE c.order_id = ?", order.id, since),
-        of_customer=_count("cases c WHERE c.customer_id = ?", case.customer_id, since),
+        of_order=_count("cases c WHERE c.order_id = ?", order.id, span),
+        of_customer=_count("cases c WHERE c.customer_id = ?", case.customer_id, span),
         of_address=_count(
             f"participant p JOIN cases c ON c.id = p.case_id WHERE p.role = '{Role.CUSTOMER}' AND lower(p.address) = ?",
             view.customer.email.lower(),
-            since,
+            span,
         ),
     )
 
 
-def _count(cases: str, value: str, since: datetime) -> int:
+def _count(cases: str, value: str, span: tuple[datetime, datetime]) -> int:
+    since, until = map(to_ms, span)
     row: tuple[int] = sql(
-        f"SELECT count(*) FROM (SELECT 1 FROM {cases} AND ((c.created_at >= ? AND c.status <> ?)"
-        " OR c.reopened_at >= ?) LIMIT ?) AS counted",
-        (value, to_ms(since), Status.CLOSED, to_ms(since), COUNTED),
+        f"SELECT count(*) FROM (SELECT 1 FROM {cases} AND ((c.created_at BETWEEN ? AND ? AND c.status <> ?)"
+        " OR c.reopened_at BETWEEN ? AND ?) LIMIT ?) AS counted",
+        (value, since, until, Status.CLOSED, since, until, COUNTED),
     ).fetchone()
     return row[0]
 
