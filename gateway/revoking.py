@@ -20,6 +20,7 @@ from store.cases import CaseFile
 from store.ledger import Kind, Ledger, Line
 
 LOOKED_AT = 200  # messages from the end, among which the last one of the other side is looked for
+TOLD_AT_ONCE = 20  # messages in a mail with a new address
 
 
 def revoke(changes: Changes, ledger: Ledger, case_id: str, who: str, actor: Actor) -> tuple[Participant, bool]:
@@ -76,7 +77,10 @@ def pick(people: tuple[Participant, ...], who: str) -> Participant:
 
 
 def _fresh_mail(file: CaseFile, person: Participant) -> tuple[tuple[Notice, ...], tuple[Message, ...]]:
-    """A mail with the new address, and the messages that it tells: the last that the other side said."""
+    """A mail with the new address, and the messages that it tells: the last that the other side said.
+
+    With it what the same side said in mails that still wait: they bear the old address, and are cancelled.
+    """
     template = Template.MESSAGE_TO_CUSTOMER if person.role is Role.CUSTOMER else Template.MESSAGE_TO_MERCHANT
     said = [m for m in cases.last_messages(person.case_id, LOOKED_AT) if m.sender_type is not Role.SYSTEM]
     others = [m for m in said if m.sender_type is not person.role]
@@ -84,8 +88,9 @@ def _fresh_mail(file: CaseFile, person: Participant) -> tuple[tuple[Notice, ...]
         template, others = Template.CASE_OPENED_CUSTOMER, said[:1]
     if not others or not person.active or template in person.muted:
         return (), ()
-    last = tuple(m for m in others if m.created_at == others[-1].created_at)
-    return (Notice(template, person),), last
+    last, waiting = others[-1], participants.waiting_messages(person)
+    told = [m for m in others if m.created_at == last.created_at or m.id in waiting]
+    return (Notice(template, person),), tuple(m for m in told if m.sender_type is last.sender_type)[-TOLD_AT_ONCE:]
 
 
 def apply(line: Line) -> bool:

@@ -5,6 +5,7 @@ Functions that write run inside a job of `Database.write`.
 
 import hashlib
 
+from gateway.cases.model import Participant
 from store.database import sql
 
 
@@ -14,6 +15,16 @@ def revoke(participant_id: int, generation: int) -> None:
         "UPDATE participant SET generation = ? WHERE id = ? AND generation < ?",
         (generation, participant_id, generation),
     )
+
+
+def waiting_messages(person: Participant) -> frozenset[str]:
+    """The messages of which a participant is told by mails that were not sent yet."""
+    rows = sql(
+        "SELECT message_id FROM outbox WHERE case_id = ? AND participant_id = ? AND state IN ('queued', 'claimed')"
+        " AND message_id IS NOT NULL",
+        (person.case_id, person.id),
+    )
+    return frozenset(row[0] for row in rows)
 
 
 def fingerprint(handle: bytes) -> str:

@@ -1,15 +1,19 @@
 """People come and go: roles, removal, addresses that were passed on, what each side may see (rules 8, 13, 20, 21)."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from gateway import revoking, staff
-from gateway.cases.model import Audience, MemberRole, Role
+from gateway.cases.model import Actor, Audience, Door, Draft, MemberRole, Role
 from gateway.errors import Conflict, NotFound
 from store import audit, cases, known_addresses, outbox, parties
 from store.database import sql
 from store.ledger import Kind
 from tests.sink import Mail
 from tests.world import BEN, MIA, STORE, STRANGER, TOM, World, reply_to
+
+PROGRAM = Actor(Role.MERCHANT, Door.API, id="stk_x", store_id=STORE)
 
 
 def remove(world: World, address: str, *, force: bool = False) -> None:
@@ -159,14 +163,35 @@ def test_a_revoked_customer_gets_the_last_words_again_with_a_new_address(world: 
     assert [e.action for e in audit.listing(case_id=case)][1] == "participant.revoked"
 
 
-def test_mail_that_waits_with_the_old_address_is_replaced(world: World) -> None:
+def test_mails_that_wait_with_the_old_address_are_replaced_by_one(world: World) -> None:
     case = world.open_case()
     before = len(world.sink.to(TOM))
-    world.post_answer(case, "We send a new lid.")  # waits
+    for words in ("We send a new lid.", "It comes on Friday."):  # both wait
+        world.clock.advance(minutes=1)
+        world.post_answer(case, words)
     revoke(world, case, TOM)
     (only,) = world.sink.to(TOM)[before:]
-    assert "We send a new lid." in only.text
+    above = only.text.partition("The kettle came without its lid.")[0]
+    assert above.index("We send a new lid.") < above.index("It comes on Friday.")
     assert world.outcomes(world.answer(only, "Thanks a lot, it came")) == ["posted"]
+
+
+def test_answers_that_are_written_while_addresses_are_revoked_all_arrive(world: World) -> None:
+    case = world.open_case()
+
+    def act(number: int) -> None:
+        if number % 5 == 4:
+            revoking.revoke(world.parts.changes, world.parts.ledger, case, TOM, audit.OPERATOR)
+        else:
+            world.parts.desk.deliver_reply(case, PROGRAM, Draft(f"Answer {number:02}."))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(act, range(25)))
+    world.work()
+    mails = world.sink.to(TOM)
+    everything = " ".join(mail.text for mail in mails)
+    assert all(f"Answer {number:02}." in everything for number in range(25) if number % 5 != 4)
+    assert world.outcomes(world.answer(mails[-1], "All came")) == ["posted"]
 
 
 def test_who_has_heard_nothing_yet_gets_his_receipt_again(world: World) -> None:
