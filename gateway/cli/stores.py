@@ -1,21 +1,16 @@
 """Stores and their settings."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gateway.cli import values
 from gateway.cli.installation import ConfigFile, opened, settings, utc_now
-from gateway.cli.output import columns, moment
-from gateway.errors import Conflict, Invalid, Problem
-
-if TYPE_CHECKING:
-    from gateway.config import Config
+from gateway.cli.output import AsJson, as_json, columns, line, moment
+from gateway.errors import Conflict, Invalid
 
 commands = typer.Typer()
-store = typer.Typer(help="Stores: add, set, list.", no_args_is_help=True)
+store = typer.Typer(help="Stores: add, set, show, list.", no_args_is_help=True)
 commands.add_typer(store, name="store")
 
 StoreId = Annotated[str, typer.Argument(metavar="STORE", help="Id of the store (shp_…).")]
@@ -53,78 +48,81 @@ def set_store(
     settings_: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…", help="Nothing behind = is what all have.")],
     config: ConfigFile = None,
 ) -> None:
-    """Change settings of a store.
+    """Change settings of a store; `casegate store show` prints them all.
 
-    name=NEW, strict=yes|no. How its mails look: colour=#rrggbb, logo=FILE (PNG or JPEG, at most 48 KiB). How its people
-    read and write, and customers of whom nothing is known: locale=pt-BR, time_zone=Europe/Lisbon. From whom its
-    customers get mail, once a key signs for that domain (casegate dkim create): from_address=help@shop.example.org.
+    \b
+    name=NEW, strict=yes|no       its name, and whether it takes mail from known addresses only
+    colour=#rrggbb, logo=FILE     how its mails look (PNG or JPEG, at most 48 KiB)
+    locale=pt-BR                  how its people read, and customers of whom nothing is known
+    time_zone=Europe/Lisbon       for them, and for its days and business hours
+    from_name=WORDS               who speaks in From to its customers
+    from_address=ADDRESS          from where, once a key signs for that domain (casegate dkim create)
+    auto_reply=WORDS|@FILE|@-     what a customer gets with the receipt of a new case
+    business_hours=HOURS          such as "mon-fri 09:00-12:00, 13:00-17:00; sat 10:00-14:00"
+    auto_close_days=N             of silence until a case closes that waits for its customer; 0: never
+    warn_days=N                   of them, those after the warning; 0: no warning
+    skip_weekends=yes|no          Saturdays and Sundays are no days of silence
+    holidays=DAYS                 nor are these, such as "2026-12-24..2026-12-26, 2027-01-01"
+    reopen_days=N                 after closing, in which a customer's mail reopens a case; 0: always
+    thanks_hours=N                after closing, in which mere thanks leave it closed; 0: none
     """
-    from store import logos, parties
+    from gateway.cli import store_settings
+    from gateway.overrides import auto_reply
+    from store import alarms, audit, logos, parties
 
-    loaded, changes = settings(config), _changes(settings_)
-    _require_signed(changes.get("from_address", ""), loaded)
-    picture = changes.get("logo")
-    if "logo" in changes:
-        changes["logo"] = picture.digest if picture else ""
+    loaded, now = settings(config), utc_now()
+    changes = store_settings.read(settings_)
 
     def job() -> None:
-        if picture:
-            logos.save(picture)
-        parties.save_store(replace(parties.get_store(store_id), **changes))
+        old = parties.get_store(store_id)
+        new = changes.made(old, loaded)
+        if changes.picture:
+            logos.save(changes.picture)
+        parties.save_store(new)
         logos.forget_unused()
+        if "auto_reply" in changes.of_cases:
+            alarms.resolve(auto_reply.alarm(store_id), now)
+        if different := store_settings.differences(old, new):
+            audit.record(audit.OPERATOR, "store.changed", now, store_id=store_id, detail=different)
 
     with opened(loaded) as (database, _):
+        store_settings.check(changes, loaded, database)
         database.write(job)
 
 
-def _require_signed(address: str, config: "Config") -> None:
-    """Raises Invalid unless mail from an address of a store passes DMARC, and does not pass for ours (rule 24)."""
-    from gateway.outbound import sign
+@store.command("show")
+def show_store(store_id: StoreId, json: AsJson = False, config: ConfigFile = None) -> None:
+    """Show every setting of a store and where it comes from, and its auto-reply as a customer would read it now."""
+    from gateway.cli import store_settings
+    from store import parties
 
-    domain = address.rpartition("@")[2]
-    if address in ("", config.from_address):
+    loaded = settings(config)
+    with opened(loaded):
+        shop = parties.get_store(store_id)
+    own, usual = store_settings.told(shop), store_settings.usual(shop, loaded)
+    rows = [(name, "store" if value else "gateway", value or usual.get(name, "")) for name, value in own.items()]
+    sample, broken = "", ""
+    try:
+        sample = store_settings.sample_auto_reply(shop, loaded)
+    except Invalid as error:
+        broken = error.problems[0].text
+    if json:
+        as_json(
+            {
+                "id": shop.id,
+                "createdAt": moment(shop.created_at),
+                "settings": {name: {"value": value, "from": source} for name, source, value in rows},
+                "autoReply": {"sample": sample, "broken": broken},
+            }
+        )
         return
-    if domain == config.mail.reply_domain:
-        text = f"{domain} is this gateway's own domain, where only {config.from_address} stands in From"
-        raise Invalid((Problem("from_address", text),))
-    if not sign.load(config).speaks_for(domain):
-        text = f"no key signs for {domain}, so that receivers would take the mail for forged (DMARC); make one"
-        raise Invalid((Problem("from_address", f"{text} first: casegate dkim create {domain}"),))
-
-
-def _yes_or_no(text: str, field: str) -> bool:
-    return values.one_of(("yes", "no"), text, field) == "yes"
-
-
-_SETTINGS: dict[str, Callable[[str, str], Any]] = {
-    "name": values.name,
-    "strict": _yes_or_no,
-    "locale": values.locale,
-    "time_zone": values.time_zone,
-    "colour": values.colour,
-    "logo": values.picture,
-    "from_address": values.from_address,
-}
-
-
-def _changes(pairs: list[str]) -> dict[str, Any]:
-    """The settings in `KEY=VALUE` words. Raises Invalid with every wrong one."""
-    changes: dict[str, Any] = {}
-    problems = []
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            problems.append(Problem(pair, "write KEY=VALUE"))
-        elif key not in _SETTINGS:
-            problems.append(Problem(key, f"there is no such setting; known here: {', '.join(_SETTINGS)}"))
-        else:
-            try:
-                changes[key] = _SETTINGS[key](value, key)
-            except Invalid as error:
-                problems += error.problems
-    if problems:
-        raise Invalid(tuple(problems))
-    return changes
+    columns("SETTING", "FROM", "VALUE", rows=rows)
+    if broken:
+        typer.echo(f"\nThe auto-reply fails: {line(broken)}")
+    elif sample:
+        typer.echo("\nThe auto-reply, as a customer would read it now:\n")
+        for text in sample.split("\n"):
+            typer.echo(f"  {line(text)}".rstrip())
 
 
 @store.command("list")

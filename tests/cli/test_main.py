@@ -65,7 +65,8 @@ def test_each_problem_is_a_line() -> None:
 
 def test_the_commands_of_the_design_are_there() -> None:
     assert set(COMMANDS) == {
-        "run", "demo", "smtp", "web", "worker", "check", "migrate", "config", "store add", "store set", "store list",
+        "run", "demo", "smtp", "web", "worker", "check", "migrate", "config",
+        "store add", "store set", "store show", "store list",
         "backup", "restore", "resume",
         "member add", "member role", "member remove", "member list", "member mute", "member unmute",
         "token create", "token list",

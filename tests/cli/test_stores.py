@@ -61,7 +61,7 @@ def test_every_wrong_setting_is_told(store: Installation) -> None:
     done = store.casegate("store", "set", STORE, "nmae=x", "name", "name=", "name=two\nlines", "strict=perhaps")
     assert done.status == 65
     assert done.err.splitlines() == [
-        "nmae: there is no such setting; known here: name, strict, locale, time_zone, colour, logo, from_address",
+        "nmae: there is no such setting; did you mean name?",
         "name: write KEY=VALUE",
         "name: must be one line of 1 to 200 characters",
         "name: must be one line of 1 to 200 characters",
