@@ -101,19 +101,19 @@ def _room_beside(target: Path) -> Iterator[Path]:
     try:
         room.mkdir(mode=0o700)
         yield room
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, sqlite3.Error) as error:
         if _is_full(error):
             text = f"There is no room for the backup at {target.parent}; nothing of it was kept"
             raise StorageFull(text) from error
-        raise Invalid((Problem("TARGET", f"{target} cannot be written: {error}"),)) from error
+        raise Invalid((Problem("TARGET", f"{target} cannot be made: {error}"),)) from error
     finally:
         shutil.rmtree(room, ignore_errors=True)
 
 
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, sqlite3.Error):
-        return error.sqlite_errorcode == sqlite3.SQLITE_FULL
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+def _is_full(error: OSError | sqlite3.Error) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 class _SignsOfLife:

@@ -97,8 +97,11 @@ def _refuse_occupied(config: Config) -> None:
             f" if its ledger has survived, add --ledger {aside / LEDGER}"
         )
         raise Invalid((Problem("gateway.data_dir", text),))
-    if _database_file(config).exists():
-        raise Invalid((Problem("database.url", f"there is a database at {_database_file(config)}: move it away"),))
+    # A log that belongs to another database would be written into the restored one.
+    for suffix in ("", "-wal", "-journal"):
+        file = Path(f"{_database_file(config)}{suffix}")
+        if file.exists():
+            raise Invalid((Problem("database.url", f"there is a database already, {file}: move it away"),))
     for room in Room:
         if any((config.files_dir / room).rglob("*.*")) or any((config.files_dir / room).glob("*/*")):
             text = f"there are files in {config.files_dir / room}: move them away"
@@ -140,8 +143,8 @@ def _add_lines(ledger: Path, newer: Path | None) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Invalid((Problem("--ledger", f"{newer} cannot be read as a ledger: {error}"),)) from error
     known = ledger.read_text("utf-8").splitlines() if ledger.exists() else []
-    new = [line for line in text.rpartition("\n")[0].splitlines() if line not in set(known)]
-    ledger.write_text("".join(f"{line}\n" for line in [*known, *new]), "utf-8")
+    together = dict.fromkeys([*known, *text.rpartition("\n")[0].splitlines()])
+    ledger.write_text("".join(f"{line}\n" for line in together), "utf-8")
 
 
 def _prepare(

@@ -408,6 +408,27 @@ def test_two_installations_are_never_mixed(site: Site) -> None:
     assert not switches.stopped()
 
 
+@pytest.mark.parametrize("left", ["casegate.db", "casegate.db-wal", "files"])
+def test_what_is_left_outside_of_data_dir_is_not_mixed_in_either(site: Site, left: str) -> None:
+    site.back_up(passphrase="")
+    site.world.close()
+    elsewhere = site.folder / "elsewhere"
+    (elsewhere / "raw" / "ab").mkdir(parents=True)
+    (elsewhere / ("raw/ab/abcd.eml" if left == "files" else left)).touch()
+    folder = site.folder / "new"
+    folder.mkdir()
+    places = {"database": f'url = "sqlite:///{elsewhere}/casegate.db"', "files": f'url = "file://{elsewhere}"'}
+    loaded = config.load(settings(folder, site.sink.port, **places))
+    loaded.gateway.data_dir.mkdir()
+    with pytest.raises(Invalid, match=r"move (it|them) away"):
+        restore(loaded, site.folder / "backup.tar", passphrase="", ledger=None, now=site.clock)
+    for path in elsewhere.rglob("*.*"):
+        path.unlink()
+    restore(loaded, site.folder / "backup.tar", passphrase="", ledger=None, now=site.clock)
+    assert {path.name for path in elsewhere.iterdir()} == {"casegate.db", "raw", "content"}
+    site.world.start()
+
+
 def test_a_damaged_backup_leaves_nothing_behind(site: Site) -> None:
     site.world.open_case()
     site.back_up("backup")
