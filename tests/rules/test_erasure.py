@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway import erasing
 from gateway.cases.model import Status
 from gateway.errors import Conflict, Erased, NotFound, StoreUnavailable
 from store import audit, cases, erasures, inbox, outbox, parties, suppressions, switches
@@ -297,6 +298,17 @@ def test_closed_cases_go_by_age(world: World) -> None:
     assert [case for case, subject in shown.items() if subject == "(erased)"] == [old]
     assert parties.find_customer(CUSTOMER).email == TOM  # type: ignore[union-attr]
     assert next(entry.action for entry in audit.listing(case_id=old)) == "case.erased"
+
+
+def test_a_minute_takes_some_of_them_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasing, "CASES_A_MINUTE", 1)
+    first = close(world, 1)
+    world.clock.advance(minutes=1)
+    second = close(world, 2)
+    world.clock.advance(days=31)
+    for done in ({first}, {first, second}):
+        assert world.parts.erasing.retire(timedelta(days=30)) == 1
+        assert {case for case in (first, second) if world.case(case)["subject"] == "(erased)"} == done
 
 
 def test_due_cases_are_found_by_an_index(world: World) -> None:
