@@ -93,6 +93,7 @@ class ShownMessage:
     author: our own name for who wrote it. sent_at: as `date` writes it.
     via: the address of an author whom we do not know, "" otherwise. unverified: nothing proves that the author sent it.
     trail: whether it records a change instead of somebody's words. shortened: whether the body is only the beginning.
+    support: the platform's support wrote it.
     """
 
     author: str
@@ -103,6 +104,7 @@ class ShownMessage:
     trail: bool = False
     shortened: bool = False
     unverified: bool = False
+    support: bool = False
 
 
 @dataclass(frozen=True, slots=True)

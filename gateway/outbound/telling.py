@@ -300,6 +300,7 @@ def _shown(message: Message, names: Names, link: _FileLink, characters: int | No
         trail=trail,
         shortened=characters is not None and len(body) > characters,
         unverified=message.unverified and not message.via,  # which says more
+        support=message.sender_type is Role.SUPPORT,
     )
 
 

@@ -322,7 +322,9 @@ def test_support_answers_by_mail_and_both_sides_read_it_as_support(world: World)
         assert mail.header("From").startswith(NAME)
         assert "Auto-Submitted" not in mail.message
         assert HELP not in mail.raw.decode()
-        assert NAME in page(world, address)
+        shown = page(world, address)
+        assert shown.count('class="message support"') == shown.count('class="badge"') == 1
+        assert NAME in shown
     world.answer(world.newest_mail_to(HELP), "One more thing.")
     assert trail(case, Role.CUSTOMER).count(JOINED) == 1
     assert len(mails(world, TOM, "now reads along")) == 1
