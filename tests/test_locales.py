@@ -265,6 +265,32 @@ def test_dates(language: str, locale: str, zone: str, winter: str, summer: str) 
     assert form.date(SUMMER.astimezone(timezone(timedelta(hours=9)))) == summer
 
 
+HOURS = [(0, 4, [(540, 720), (780, 1_440)]), (5, 5, [(0, 720)])]
+
+
+@pytest.mark.parametrize(
+    ("language", "locale", "said"),
+    [
+        ("en", "", "Mon–Fri 09:00–12:00, 13:00–24:00; Sat 00:00–12:00 CET"),
+        ("en", "en-GB", "Mon–Fri 09:00–12:00, 13:00–24:00; Sat 00:00–12:00 CET"),
+        ("en", "en-US", "Mon–Fri 9:00 AM–12:00 PM, 1:00 PM–12:00 AM; Sat 12:00 AM–12:00 PM UTC+01:00"),
+        ("de", "de-DE", "Mo.–Fr. 09:00–12:00, 13:00–24:00; Sa. 00:00–12:00 MEZ"),
+        ("ja", "", "月–金 9:00–12:00, 13:00–24:00; 土 0:00–12:00 UTC+01:00"),
+    ],
+)
+def test_hours_are_written_as_people_do(language: str, locale: str, said: str) -> None:
+    winter = datetime(2026, 11, 14, 9, 30, tzinfo=UTC)
+    assert manners(language, locale, "Europe/Berlin").hours(HOURS, winter).replace("\u00a0", " ") == said
+    assert manners(language, locale, "Europe/Berlin").hours([], winter) == ""
+
+
+def test_every_locale_of_our_languages_writes_hours() -> None:
+    for language in Catalogues().languages:
+        said = manners(language, "", "Asia/Kolkata").hours(HOURS, datetime(2026, 5, 4, tzinfo=UTC))
+        assert said.count("–") == 4
+        assert "None" not in said
+
+
 def test_every_locale_of_our_languages_writes_dates_and_amounts_in_plain_characters() -> None:
     for name in locale_identifiers():
         if name.partition("_")[0] in NINE:

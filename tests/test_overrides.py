@@ -22,7 +22,20 @@ from gateway.overrides import render
 from gateway.overrides.filters import FILTERS
 from gateway.overrides.render import OUTPUT_BYTES, Broken, Sources
 from gateway.overrides.syntax import SOURCE_BYTES, StrictestEnvironment, compiled
-from gateway.overrides.values import LOOP, READERS, VALUES, ListOf, Plain, Record, Shape, Value, tries, values
+from gateway.overrides.values import (
+    AUTO_REPLY,
+    LOOP,
+    READERS,
+    VALUES,
+    ListOf,
+    Plain,
+    Record,
+    Shape,
+    Value,
+    auto_reply_tries,
+    tries,
+    values,
+)
 from gateway.overrides.words import Overrides
 from gateway.rendering import OwnWords, sample
 from store import alarms, migrations, overrides, parties
@@ -315,8 +328,11 @@ def test_values_are_told_what_the_table_says() -> None:
         for which, told in tries(template):
             assert told.keys() == VALUES.keys(), which
             assert fits(Record(VALUES), told), which
+    for which, told in auto_reply_tries():
+        assert told.keys() == AUTO_REPLY.keys(), which
+        assert fits(Record(AUTO_REPLY), told), which
     documented = DOCUMENTATION.read_text()
-    for name, value in [*names(VALUES), *names(LOOP.fields, "loop.")]:
+    for name, value in [*names(VALUES), *names(AUTO_REPLY), *names(LOOP.fields, "loop.")]:
         assert f"| `{name}` | {value.meaning} |" in documented
     for one in FILTERS.values():
         assert f"| `{one.usage}` | {one.meaning} |" in documented

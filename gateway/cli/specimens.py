@@ -103,6 +103,14 @@ def of(template: Template, *, store: Store | None = None, case_id: str = "", rea
     return Specimen(_notice(template, person, scene), _with_news(template, reader, scene))
 
 
+def answering(specimen: Specimen, composer: Composer, now: datetime) -> Notice:
+    """The notice of a mail, a receipt with what the store answers by itself."""
+    notice = specimen.notice
+    if notice.template is not Template.CASE_OPENED_CUSTOMER:
+        return notice
+    return replace(notice, auto_reply=composer.auto_reply(notice.to, specimen.scene, now))
+
+
 def letter(template: Template, composer: Composer, now: datetime) -> OutgoingMail:
     """A mail that is about no case."""
     return composer.compose_letter(Letter(template, "mia@example.org", "Mia Jensen", facts=LETTERS[template]), now)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from gateway.cases.notices import Template
     from gateway.cli.specimens import Specimen
     from gateway.config import Config
-    from gateway.outbound.compose import OutgoingMail, OwnWordsOf
+    from gateway.outbound.compose import AutoReplyOf, OutgoingMail, OwnWordsOf
+    from gateway.overrides.auto_reply import AutoReplies
     from gateway.overrides.render import Sources
     from gateway.overrides.words import Overrides
     from gateway.rendering import Renderer
@@ -185,8 +186,8 @@ def preview(
     wanted = _Wanted(which, store, case, _role(reader), language)
     loaded, renderer = settings(config), built_in()
     if store or case:
-        with _overrides(loaded) as overrides:
-            mail = _specimen(loaded, renderer, wanted, overrides.words)
+        with _words(loaded) as (overrides, auto_replies):
+            mail = _specimen(loaded, renderer, wanted, overrides.words, auto_replies.text)
     else:
         mail = _specimen(loaded, renderer, wanted)
     _write(shown(mail.data, kind, renderer), out)
@@ -203,13 +204,15 @@ def send_test(
     config: ConfigFile = None,
 ) -> None:
     """Send a mail as a test: marked in its subject, part of no case, and nobody reads answers to it."""
+    from gateway.cli import specimens
     from gateway.courier import queue
 
     wanted, loaded = _Wanted(_template(name), store, case, _role(reader), language), settings(config)
     recipient = values.person_address(to, loaded)
     with working(loaded) as parts:
         specimen, now = wanted.specimen(), parts.now()
-        mail = parts.composer.compose_test(specimen.notice, specimen.scene, recipient, now)
+        notice = specimens.answering(specimen, parts.composer, now)
+        mail = parts.composer.compose_test(notice, specimen.scene, recipient, now)
         parts.database.write(lambda: queue(mail, None, None, now))
         parts.jobs.wake_outbox()
         _tell_broken(wanted.template, specimen.scene.store.id)
@@ -249,7 +252,11 @@ class _Wanted:
 
 
 def _specimen(
-    config: "Config", renderer: "Renderer", wanted: _Wanted, own_words: "OwnWordsOf | None" = None
+    config: "Config",
+    renderer: "Renderer",
+    wanted: _Wanted,
+    own_words: "OwnWordsOf | None" = None,
+    auto_reply: "AutoReplyOf" = lambda store_id, source, told: "",
 ) -> "OutgoingMail":
     """A mail to look at; its reply address counts nowhere. own_words: None for the built-in ones."""
     from gateway.cli import specimens
@@ -260,11 +267,13 @@ def _specimen(
 
     keyring, now = Keyring({0: os.urandom(32)}, 0), utc_now()
     words = own_words or (lambda store_id, template, context: None)
-    composer = Composer(config, keyring, renderer, own_words=words, logo=logos.find, signer=sign.load(config))
+    composer = Composer(
+        config, keyring, renderer, own_words=words, signer=sign.load(config), logo=logos.find, auto_reply=auto_reply
+    )
     if wanted.template in specimens.LETTERS and not wanted.case:
         return specimens.letter(wanted.template, composer, now)
     specimen = wanted.specimen()
-    mail = composer.compose(specimen.notice, specimen.scene, now)
+    mail = composer.compose(specimens.answering(specimen, composer, now), specimen.scene, now)
     if own_words is not None:
         _tell_broken(wanted.template, specimen.scene.store.id)
     return mail
@@ -306,17 +315,25 @@ def _role(reader: str) -> "Role | None":
 
 
 @contextmanager
-def _overrides(config: "Config") -> "Iterator[Overrides]":
+def _words(config: "Config") -> "Iterator[tuple[Overrides, AutoReplies]]":
     """Stores' words, with the child process that tries them."""
     from gateway.mail.redact import Redactor
+    from gateway.overrides.auto_reply import AutoReplies
     from gateway.overrides.words import Overrides
 
+    redactor = Redactor(config.mail.reply_domain, config.gateway.public_url)
     with opened(config) as (database, _):
-        overrides = Overrides(database, Redactor(config.mail.reply_domain, config.gateway.public_url), utc_now)
+        overrides = Overrides(database, redactor, utc_now)
         try:
-            yield overrides
+            yield overrides, AutoReplies(overrides.child, database, redactor, utc_now)
         finally:
             overrides.close()
+
+
+@contextmanager
+def _overrides(config: "Config") -> "Iterator[Overrides]":
+    with _words(config) as (overrides, _):
+        yield overrides
 
 
 def _now_used(store: str, which: "Template") -> "Sources":

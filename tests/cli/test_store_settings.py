@@ -161,6 +161,14 @@ def test_an_answer_is_shown_as_a_customer_would_read_it(store: Installation) -> 
     assert told["autoReply"]["sample"].startswith("Hello Mia,\n\norder 1042: ")
 
 
+def test_an_answer_stands_in_a_preview_of_the_receipt(store: Installation) -> None:
+    set_(store, "auto_reply=Hello {{ customer_first_name }}, we answer on Monday.")
+    preview = store.casegate("template", "preview", "case_opened_customer", "--store", STORE).out
+    assert "Hello Mia, we answer on Monday." in preview
+    assert "we answer on Monday" not in store.casegate("template", "preview", "case_opened_customer").out
+    assert "we answer on Monday" not in store.casegate("template", "preview", "case_closed", "--store", STORE).out
+
+
 def test_an_answer_that_fails_is_shown_as_such_and_better_words_end_its_alarm(store: Installation) -> None:
     with store.parts() as parts:
         broken = '{"auto_reply": "{{ reply_address }}"}'

@@ -4,7 +4,7 @@ from email.header import Header
 
 import pytest
 
-from gateway.mail.classify import LOOP_HEADER, SIGNALS, Kind, Verdict, classify
+from gateway.mail.classify import LOOP_HEADER, SIGNALS, Kind, Verdict, classify, is_machines
 from gateway.mail.machine_words import ABSENCE_SUBJECTS, AUTO_REPLY_SUBJECTS
 from gateway.mail.parse import ParsedMail, parse
 
@@ -451,3 +451,21 @@ def test_every_word_for_being_away_is_weaker_than_a_word_for_an_automatic_reply(
 )
 def test_hostile_mails_get_a_verdict(parsed: ParsedMail) -> None:
     assert classify(parsed, envelope_from=None).kind in Kind
+
+
+@pytest.mark.parametrize(
+    ("address", "machine"),
+    [
+        ("no-reply@shop.example.org", True),
+        ("NoReply+77@shop.example.org", True),
+        ("mailer-daemon@example.org", True),
+        ("Postmaster@example.org", True),
+        ("notifications.eu@example.org", True),
+        ("tom@example.org", False),
+        ("noreen@example.org", False),
+        ("news.reporter" * 1_000 + "@example.org", True),
+        ("", False),
+    ],
+)
+def test_an_address_tells_whether_a_machine_has_it(address: str, machine: bool) -> None:
+    assert is_machines(address) is machine
