@@ -17,7 +17,7 @@ STRANGER, SECOND = "somebody@else.example.net", "tim@shop.example.org"
 WORDS = ("Ada", "Byron", "Grace", "Kettle", "lid", "@", "somebody", "Secretword")
 
 SHOWS = {
-    "store list", "member list", "token list", "participant list", "audit", "inbox list", "inbox show", "outbox list",
+    "store list", "store show", "member list", "token list", "participant list", "audit", "inbox list", "inbox show", "outbox list",
     "outbox show", "suppression list", "alarm list", "dkim list", "template list", "template show", "template check",
     "template preview", "language list", "language messages", "explain", "check", "config", "evidence verify", "backup",
 }  # fmt: skip
@@ -98,7 +98,7 @@ def stopped(shop: Installation, case: OpenedCase) -> Words:
 
 CHANGES: dict[str, Callable[[Installation, OpenedCase], Words]] = {
     "store add": lambda shop, case: ("--name", "Secretword"),
-    "store set": lambda shop, case: (STORE, "name=Secretword", "strict=yes"),
+    "store set": lambda shop, case: (STORE, "auto_reply=Secretword", "strict=yes", "auto_close_days=20"),
     "member add": lambda shop, case: (STORE, SECOND, "--name", "Secretword"),
     "member role": lambda shop, case: (*second_member(shop, case), "owner"),
     "member remove": second_member,
