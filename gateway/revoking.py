@@ -1,9 +1,9 @@
 """Access that is taken back: a participant whose reply address leaked gets a new one; a restore takes back again.
 
-mail to an old reply address        is not posted; its sender is told to answer the newest mail
-old links to case, files, unsubscribing     lead nowhere
-mail that waits for him             is cancelled, as it bears the old address
-he himself                          gets the last message of the other side again, in a mail with his new address
+mail to an old reply address    is not posted; its sender is told to answer the newest mail
+old links that he was mailed    lead nowhere
+mail that waits for him         is cancelled, as it bears the old address
+he himself                      gets the last message of the other side again, in a mail with his new address
 """
 
 from collections.abc import Callable

@@ -17,9 +17,10 @@ STRANGER, SECOND = "somebody@else.example.net", "tim@shop.example.org"
 WORDS = ("Ada", "Byron", "Grace", "Kettle", "lid", "@", "somebody", "Secretword")
 
 SHOWS = {
-    "store list", "store show", "member list", "token list", "participant list", "audit", "inbox list", "inbox show", "outbox list",
-    "outbox show", "suppression list", "alarm list", "dkim list", "template list", "template show", "template check",
-    "template preview", "language list", "language messages", "explain", "check", "config", "evidence verify", "backup",
+    "store list", "store show", "member list", "token list", "participant list", "audit", "inbox list", "inbox show",
+    "outbox list", "outbox show", "suppression list", "alarm list", "dkim list", "template list", "template show",
+    "template check", "template preview", "language list", "language messages", "explain", "check", "config",
+    "evidence verify", "backup",
 }  # fmt: skip
 #: What they change is no act of whoever calls them, or happens where there is no trail yet.
 NO_ACT = {
