@@ -35,7 +35,7 @@ def escalate(
     if not new:
         typer.echo("Support was called in for this reason before; nothing was done.")
     elif chosen.support.address:
-        typer.echo(f"Support was called in: {chosen.support.address} is mailed, and so are both sides.")
+        typer.echo(f"{chosen.support.address} is mailed why; both sides hear once that support was called in.")
     else:
         typer.echo("The case is marked. Nobody is mailed: support.address is not set.")
 
