@@ -104,9 +104,11 @@ def _warned(row: Sequence[Any]) -> Warned:
 def due(now: datetime, limit: int, after: tuple[datetime, str] | None = None) -> list[Warned]:
     """Warnings whose promised date has come and whose mail has left, the oldest first. after: (closes_at, case)."""
     closes_at, case_id = (to_ms(after[0]), after[1]) if after else (-1, "")
+    # CROSS JOIN keeps the order of the tables: SQLite would begin with all mails that were ever sent.
     rows = sql(
-        f"SELECT {_WARNED} {_FROM} WHERE w.state = 'waiting' AND w.closes_at <= ? AND (w.closes_at, w.case_id) > (?, ?)"
-        " AND o.state = 'sent' AND o.report NOT IN ('bounced', 'suppressed') ORDER BY w.closes_at, w.case_id LIMIT ?",
+        f"SELECT {_WARNED} FROM warning w CROSS JOIN outbox o WHERE o.id = w.outbox_id AND w.state = 'waiting'"
+        " AND w.closes_at <= ? AND (w.closes_at, w.case_id) > (?, ?) AND o.state = 'sent'"
+        " AND o.report NOT IN ('bounced', 'suppressed') ORDER BY w.closes_at, w.case_id LIMIT ?",
         (to_ms(now), closes_at, case_id, limit),
     )
     return list(map(_warned, rows))
