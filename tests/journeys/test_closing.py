@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -465,23 +465,3 @@ def test_an_operator_has_stopped_closing(world: World) -> None:
     world.parts.database.write(lambda: switches.start(Switch.CLOSING))
     assert look(world) == 1
     assert status(world, case) == "AWAITING_CUSTOMER"
-
-
-# How they are found
-
-
-def test_due_cases_are_found_by_their_index(world: World) -> None:
-    from store.warnings import _SILENT
-
-    plan = sql(
-        f"EXPLAIN QUERY PLAN SELECT last_activity_at, id FROM cases WHERE store_id = ? AND {_SILENT}"
-        " AND last_activity_at <= ? AND (last_activity_at, id) > (?, ?) ORDER BY last_activity_at, id LIMIT ?",
-        ("shp", timedelta(days=1) // timedelta(milliseconds=1), -1, "", 100),
-    ).fetchall()
-    assert "cases_idle" in str(plan)
-    plan = sql(
-        "EXPLAIN QUERY PLAN SELECT case_id FROM warning w WHERE w.state = 'waiting' AND w.closes_at <= ?"
-        " ORDER BY w.closes_at, w.case_id LIMIT 100",
-        (1,),
-    ).fetchall()
-    assert "warning_due" in str(plan)
