@@ -44,8 +44,8 @@ class Clocks:
         """Note the time, and distrust it when it has jumped. Each sweep calls this first."""
         now, elapsed = self._now(), self._elapsed()
         jump = self._jump(now, elapsed)
-        self._last = (now, elapsed)
         self._database.write(lambda: _note(now, jump), durable=False)
+        self._last = (now, elapsed)  # a jump that could not be noted is one the next time as well
 
     def _jump(self, now: datetime, elapsed: float) -> str:
         """How the clock has jumped, in words; "" when it has not."""

@@ -56,6 +56,9 @@ spans = st.one_of(
 )
 
 
+troubles = st.sampled_from([TAKEN, LATER, LATER, NOBODY, DISLIKED, AWAY, UNCLEAR])
+
+
 @dataclass(frozen=True)
 class Letter:
     """A mail of somebody that was taken in. posts: whether it may be posted at all."""
@@ -102,7 +105,7 @@ class Life(RuleBasedStateMachine):
             if self.sends:
                 self.house.parts.dispatcher.drain()
                 self.house.parts.deliveries.settle()
-        except Death:
+        except* Death:  # alone, or one of those with which a sweep ends
             self.restarted()
 
     def restarted(self) -> None:
@@ -259,7 +262,7 @@ class Life(RuleBasedStateMachine):
         self.reads, self.sends = reads, sends
         self.works()
 
-    @rule(saying=st.lists(st.sampled_from([TAKEN, LATER, NOBODY, DISLIKED, AWAY, UNCLEAR]), min_size=1, max_size=4))
+    @rule(saying=st.lists(troubles, min_size=1, max_size=4))
     def relay_will_say(self, saying: list[Answer]) -> None:
         self.house.postman.answers.extend(saying)
 
@@ -277,25 +280,18 @@ class Life(RuleBasedStateMachine):
             self.look_at_clock()
             self.house.parts.sweep()
 
-    @rule(place=places)
-    def sweeps_meet_each_other_and_an_answer(self, place: int) -> None:
-        self.sweeps()
-        self.compare()
+    @rule(place=places, alone=st.booleans())
+    def operator_vouches_for_the_time(self, place: int, alone: bool) -> None:
+        """`sweep --as-of` now; or two of them at once, while two answers come."""
         case_id, parts = self.case(place), self.house.parts
-        with self.act(), ThreadPoolExecutor(3) as pool:
-            looks = [pool.submit(parts.closing.look) for _ in range(2)]
-            posted = pool.submit(parts.desk.deliver_reply, case_id, PORTAL, Draft("Wait"))
-            for look in looks:
-                look.result()
-            posted.result()
-
-    @rule(place=places)
-    def operator_vouches_for_the_time(self, place: int) -> None:
-        """`sweep --as-of` now."""
         self.compare()
         self.truth.vouched = True
-        with self.act():
-            self.house.parts.closing.look(confirmed=True)
+        with self.act(), ThreadPoolExecutor(4) as pool:
+            deeds: list[Callable[[], object]] = [lambda: parts.closing.look(confirmed=True)]
+            if not alone:
+                deeds += [*deeds, *[lambda: parts.desk.deliver_reply(case_id, PORTAL, Draft("Wait"))] * 2]
+            for done in [pool.submit(deed) for deed in deeds]:
+                done.result()
         self.compare()
         self.truth.vouched = False
 
@@ -319,6 +315,27 @@ class Life(RuleBasedStateMachine):
         self.house.clock.moment += span
         if sweeps:
             self.sweeps()
+
+    @rule(place=places, saying=st.lists(troubles, max_size=3), hours=st.integers(1, 50), writes=st.booleans())
+    def silence_lasts(self, place: int, saying: list[Answer], hours: int, writes: bool) -> None:
+        """Until the warning, which the relay makes difficult, and until it would close but for a mail in between."""
+        case = self.truth.cases[self.case(place)]
+        shop = self.truth.shops[case.shop]
+        self.works()
+        self.compare()
+        self.time_passes(timedelta(days=shop.close - shop.warn), sweeps=False)
+        self.house.postman.answers.extend(saying)
+        self.time_passes(timedelta(minutes=1), sweeps=True)
+        self.works()
+        self.time_passes(timedelta(hours=hours), sweeps=False)
+        self.works()
+        self.compare()
+        self.time_passes(max(timedelta(0), timedelta(days=shop.warn, hours=-hours)), sweeps=False)
+        if writes:
+            self.reads = False
+            self.somebody_writes(place, TOM)
+            self.compare()
+        self.time_passes(timedelta(minutes=1), sweeps=True)
 
     @rule(span=spans, back=st.booleans())
     def clock_jumps(self, span: timedelta, back: bool) -> None:
