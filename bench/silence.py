@@ -244,14 +244,14 @@ def burst(options: argparse.Namespace, folder: Path) -> None:
             start = time.perf_counter()
             warned[minute // 60] += parts.closing.look()
             looks.append(time.perf_counter() - start)
-            for _ in range(60):
+            for _ in range(options.rate):
                 parts.dispatcher.drain()
-                clock.moment += timedelta(seconds=1)
+                clock.moment += timedelta(minutes=1) / options.rate
         ended.set()
         other.join()
         proxy.obj.run = run
     print(f"\n{options.grown} cases are due at once; a sweep every minute for {options.hours} hours")
-    row("warned in each hour", *(warned[hour] for hour in sorted(warned)))
+    row("warned of, in each hour", *(warned[hour] for hour in sorted(warned)))
     row("mails to the relay, most in 60 s", len(taken), most_in_a_minute(taken), f"rate {options.rate}")
     row("longest sweep, s", f"{max(looks):.2f}")
     row("transactions: p99, longest, ms", f"{milliseconds(transactions, 0.99):.1f}", f"{max(transactions) * 1000:.1f}")
