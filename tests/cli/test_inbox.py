@@ -149,7 +149,8 @@ def test_a_replay_after_a_release_posts_nothing(installation: Installation, case
 
 def test_who_left_the_store_speaks_no_more(installation: Installation, case: OpenedCase, held: int) -> None:
     store_id = installation.casegate("store", "list").lines[1].split()[0]
-    installation.casegate("member", "remove", store_id, MERCHANT_ADDRESS)
+    removed = installation.casegate("member", "remove", store_id, MERCHANT_ADDRESS, "--force")
+    assert removed.status == 0, removed.err
     done = installation.casegate("inbox", "release", held)
     assert done.status == 65
     assert "left the store" in done.err
