@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -292,21 +292,26 @@ def build(
 
     def sweep() -> None:
         """Beside waking, every minute: one thing after the other, whatever became of those before it."""
-        steps: list[Callable[[], object]] = [
-            clock.look,
-            lambda: tidy(database, files, now(), keep_raw=keep_raw, keep_sent=keep_sent),
-            lambda: erasing.retire(keep_cases) if keep_cases is not None else None,
+        each(
+            deliveries.settle,
+            what_time_does,
             erasing.cut_log,
             watch.look,
-            deliveries.settle,
-            closing.look,
-            support.look,
             canaries.send,
             reviews.tell,
             alerts.tell,
             jobs.wake_outbox,
-        ]
-        each(steps)
+        )
+
+    def what_time_does() -> None:
+        """Nothing of it while nobody knows whether the clock can be believed (HARDENING rule 22)."""
+        clock.look()
+        each(
+            lambda: tidy(database, files, now(), keep_raw=keep_raw, keep_sent=keep_sent),
+            lambda: erasing.retire(keep_cases) if keep_cases is not None else None,
+            closing.look,
+            support.look,
+        )
 
     jobs = declare(queue, bell, processor, dispatcher, deliveries, sweep)
     return Parts(
@@ -359,7 +364,7 @@ def _routes(config: Config) -> Routes:
     )
 
 
-def each(steps: Iterable[Callable[[], object]]) -> None:
+def each(*steps: Callable[[], object]) -> None:
     """Do all of these, in their order. What went wrong is raised afterwards, as one ExceptionGroup."""
     errors = []
     for step in steps:

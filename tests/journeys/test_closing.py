@@ -440,6 +440,25 @@ def test_a_clock_that_jumps_closes_nothing(world: World, span: dict[str, float])
     assert look(world) + len(warnings(world)) >= 1
 
 
+def test_while_the_time_cannot_be_noted_nothing_is_done_by_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail of ours to ourselves, say, goes out all the same."""
+    answered(world)
+    world.clock.advance(days=12)
+
+    def full() -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.clocks.sweeps.note", lambda *_: full())
+        with pytest.raises(ExceptionGroup, match="the sweep is not complete"):
+            world.parts.sweep()
+    world.work()
+    assert warnings(world) == []
+    world.parts.sweep()
+    world.work()
+    assert len(warnings(world)) == 1
+
+
 def test_time_that_passes_is_no_jump(world: World) -> None:
     answered(world)
     for _ in range(3):
