@@ -42,6 +42,7 @@ log = structlog.get_logger("support")
 class OrderEvent:
     """What the platform says of an order. status: "" for an event that sets none. amount: as in `Order`, or None.
 
+    disputed: whether a dispute goes on then; one that is lost leaves the status where it was.
     fraud_warning: the type of an early one, "" for none. store_id: "" where the platform does not say it.
     """
 
@@ -52,6 +53,7 @@ class OrderEvent:
     currency: str = ""
     fraud_warning: str = ""
     store_id: str = ""
+    disputed: bool = False
 
 
 class Support:
@@ -230,7 +232,9 @@ def _refresh(event: OrderEvent) -> bool:
         parties.warn_of_fraud(event.order_id, event.fraud_warning)
     if not event.status:
         return True
-    return parties.refresh_order(event.order_id, event.status, event.amount, event.currency, event.occurred_at)
+    return parties.refresh_order(
+        event.order_id, event.status, event.amount, event.currency, event.occurred_at, disputed=event.disputed
+    )
 
 
 def _view(case_id: str) -> CaseView:

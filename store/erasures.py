@@ -30,7 +30,6 @@ from store.database import sql
 from store.tables import from_ms, to_ms
 
 ERASED = "(erased)"  # in place of words
-LOCKED = "CHARGEBACK"  # the status of an order whose case stays until the dispute has ended
 REASON = "its case or its sender was erased"  # of mails that came in, in place of the reason that they had
 AT_ONCE = 200  # messages, or mails of one way, in one transaction
 
@@ -199,10 +198,10 @@ def old_cases(closed_before: datetime, limit: int) -> list[str]:
     """
     rows = sql(
         "SELECT c.id FROM cases c WHERE c.status = 'CLOSED' AND c.erased_at IS NULL AND c.closed_at < ?"
-        " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = c.order_id AND o.status = ?)"
+        " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = c.order_id AND o.disputed)"
         " AND NOT EXISTS (SELECT 1 FROM inbox_result r WHERE r.case_id = c.id AND r.outcome = 'held')"
         " ORDER BY c.closed_at LIMIT ?",
-        (to_ms(closed_before), LOCKED, limit),
+        (to_ms(closed_before), limit),
     )
     return [case_id for (case_id,) in rows]
 
@@ -277,8 +276,8 @@ def locked_cases(customer_id: str) -> tuple[tuple[str, str], ...]:
     """His cases under dispute that are not erased: ids, and numbers of their orders."""
     rows = sql(
         "SELECT c.id, o.number FROM cases c JOIN orders o ON o.id = c.order_id WHERE c.customer_id = ?"
-        " AND c.erased_at IS NULL AND o.status = ? ORDER BY c.id",
-        (customer_id, LOCKED),
+        " AND c.erased_at IS NULL AND o.disputed ORDER BY c.id",
+        (customer_id,),
     )
     return tuple((case_id, number) for case_id, number in rows)
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.cases import settings
+from gateway.cases.escalation import CHARGEBACK
 from gateway.cases.model import Customer, Member, MemberRole, Order, Store
 from gateway.cases.settings import CaseSettings
 from gateway.errors import Conflict, NotFound
@@ -225,15 +226,18 @@ def find_order(order_id: str) -> tuple[Order, datetime] | None:
     )
 
 
-def refresh_order(order_id: str, status: str, amount: int | None, currency: str, occurred_at: datetime) -> bool:
+def refresh_order(
+    order_id: str, status: str, amount: int | None, currency: str, occurred_at: datetime, *, disputed: bool
+) -> bool:
     """Give an order that we know its newest status, inside a write. amount: None, and currency: "", stay as they are.
 
-    Returns whether it is the newest: an event older than the one that set the status changes nothing.
+    disputed: whether a dispute goes on. Returns whether it is the newest: an event older than the one that set the
+    status changes nothing.
     """
     changed: int = sql(
-        "UPDATE orders SET status = ?, amount = COALESCE(?, amount), currency = COALESCE(?, currency), status_at = ?"
-        " WHERE id = ? AND status_at <= ?",
-        (status, amount, currency or None, to_ms(occurred_at), order_id, to_ms(occurred_at)),
+        "UPDATE orders SET status = ?, amount = COALESCE(?, amount), currency = COALESCE(?, currency), status_at = ?,"
+        " disputed = ? WHERE id = ? AND status_at <= ?",
+        (status, amount, currency or None, to_ms(occurred_at), disputed, order_id, to_ms(occurred_at)),
     ).rowcount
     return bool(changed)
 
@@ -249,14 +253,17 @@ def save_order(order: Order, occurred_at: datetime) -> None:
     Raises Conflict when the id belongs to another store.
     """
     sql(
-        "INSERT INTO orders (id, store_id, customer_id, number, amount, currency, status, created_at, status_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id,"
+        "INSERT INTO orders (id, store_id, customer_id, number, amount, currency, status, created_at, status_at,"
+        " disputed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id,"
         " number = excluded.number, amount = excluded.amount, currency = excluded.currency, status = excluded.status,"
-        " created_at = excluded.created_at, status_at = excluded.status_at"
+        " created_at = excluded.created_at, status_at = excluded.status_at,"
+        # Whether a dispute that left the status where it was goes on, only its own events tell.
+        " disputed = CASE WHEN orders.status = excluded.status THEN orders.disputed ELSE excluded.disputed END"
         " WHERE orders.store_id = excluded.store_id AND orders.status_at <= excluded.status_at",
         (
             order.id, order.store_id, order.customer_id, order.number, order.amount, order.currency, order.status,
-            to_ms(order.created_at), to_ms(occurred_at),
+            to_ms(order.created_at), to_ms(occurred_at), order.status == CHARGEBACK,
         ),
     )  # fmt: skip
     owner = sql("SELECT store_id FROM orders WHERE id = ?", (order.id,)).fetchone()

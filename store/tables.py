@@ -159,7 +159,10 @@ class CustomerRow(Row):
 
 
 class OrderRow(Row):
-    """An order. status_at: of the event that set the status. fraud_warning: the type of an early one, "" for none."""
+    """An order. status_at: of the event that set the status. fraud_warning: the type of an early one, "" for none.
+
+    disputed: whether a dispute goes on; one that is lost leaves the status as it was.
+    """
 
     id = CharField(48, primary_key=True)
     store_id = CharField(48, index=True)
@@ -171,6 +174,7 @@ class OrderRow(Row):
     status_at = Moment()
     created_at = Moment()
     fraud_warning = CharField(64, constraints=[_EMPTY])
+    disputed = BooleanField(constraints=[_FALSE])
 
     class Meta:
         """`order` is a word of SQL."""

@@ -8,12 +8,14 @@ _CHANGES = """
 ALTER TABLE store ADD COLUMN settings TEXT NOT NULL DEFAULT '{{}}';
 ALTER TABLE member ADD COLUMN role VARCHAR(16) NOT NULL DEFAULT 'agent';
 ALTER TABLE orders ADD COLUMN fraud_warning VARCHAR(64) NOT NULL DEFAULT '';
+ALTER TABLE orders ADD COLUMN disputed {bool} NOT NULL DEFAULT {false};
 ALTER TABLE cases ADD COLUMN reopened_at BIGINT;
 ALTER TABLE cases ADD COLUMN idle_warned {bool} NOT NULL DEFAULT {false};
 ALTER TABLE cases ADD COLUMN erased_at BIGINT;
 ALTER TABLE outbox ADD COLUMN valid_while VARCHAR(64) NOT NULL DEFAULT '';
 ALTER TABLE outbox ADD COLUMN emptied {bool} NOT NULL DEFAULT {false};
 
+UPDATE orders SET disputed = (status = 'CHARGEBACK');
 UPDATE member SET role = 'owner' WHERE id IN (SELECT min(id) FROM member WHERE active GROUP BY store_id);
 
 CREATE INDEX cases_idle ON cases (store_id, last_activity_at) WHERE status = 'AWAITING_CUSTOMER' AND NOT idle_warned;

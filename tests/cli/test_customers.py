@@ -71,7 +71,7 @@ def test_the_receipt_names_nobody(installation: Installation) -> None:
 def test_a_dispute_stops_it(installation: Installation) -> None:
     case = installation.open_case()
     with installation.parts() as parts:
-        parts.database.write(lambda: sql("UPDATE orders SET status = 'CHARGEBACK'"))
+        parts.database.write(lambda: sql("UPDATE orders SET disputed = 1"))
     done = installation.casegate("erase", "--customer", CUSTOMER, "--yes")
     assert done.status == os.EX_DATAERR
     assert f"{case.id} (order 1042)" in done.err

@@ -122,19 +122,28 @@ def test_nothing_is_left_of_an_erased_customer(world: World) -> None:
     assert (in_room(world, Room.CONTENT)) == 1
 
 
-def dispute(world: World, status: str) -> None:
+def told(world: World, event: str, order_id: str) -> None:
     """What the platform says about Tom's order."""
-    world.parts.database.write(lambda: sql("UPDATE orders SET status = ? WHERE customer_id = ?", (status, CUSTOMER)))
+    world.clock.advance(minutes=1)
+    timestamp = world.clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    answer = world.hook(
+        {"event": event, "id": f"evt_{event:_<24}", "timestamp": timestamp, "data": {"order": {"id": order_id}}},
+        to="orders",
+    )
+    assert answer.status_code == 200, answer.text
 
 
-def test_a_disputed_case_is_locked_until_the_dispute_has_ended(world: World) -> None:
+@pytest.mark.parametrize(("end", "status"), [("WON", "COMPLETED"), ("LOST", "CHARGEBACK")])
+def test_a_disputed_case_is_locked_until_the_dispute_has_ended(world: World, end: str, status: str) -> None:
     case = world.open_case()
-    dispute(world, "CHARGEBACK")
+    order_id = world.case(case)["order"]["id"]
+    told(world, "PAYMENT_DISPUTED", order_id)
     with pytest.raises(Conflict, match=f"disputed: {case} \\(order 1001\\)"):
         erase(world)
     assert world.case(case)["customer"]["email"] == TOM
     assert world.parts.ledger.lines() == ()
-    dispute(world, "COMPLETED")
+    told(world, f"PAYMENT_DISPUTE_{end}", order_id)
+    assert world.case(case)["order"]["status"] == status
     assert erase(world).counts["cases"] == 1
 
 
@@ -287,7 +296,7 @@ def test_closed_cases_go_by_age(world: World) -> None:
     waiting, disputed = close(world, 3), close(world, 4)
     world.send(reply_to(world.sink.to(TOM)[-3], "not read yet"), TOM, world.sink.to(TOM)[-3].reply_address)
     number = cases.find(disputed).order.id  # type: ignore[union-attr]
-    world.parts.database.write(lambda: sql("UPDATE orders SET status = 'CHARGEBACK' WHERE id = ?", (number,)))
+    world.parts.database.write(lambda: sql("UPDATE orders SET disputed = 1 WHERE id = ?", (number,)))
     world.clock.advance(days=29)
     young, still_open = close(world, 5), world.open_case(6)
     world.clock.advance(days=1, seconds=1)

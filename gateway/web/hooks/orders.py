@@ -119,6 +119,7 @@ def _payment(body: bytes) -> OrderEvent:
         order.amount,
         order.currency or "",
         store_id=told.data.store_id or order.store_id or "",
+        disputed=told.event == "PAYMENT_DISPUTED",
     )
 
 
