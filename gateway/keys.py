@@ -18,6 +18,7 @@ from gateway.evidence.seal import Seal, new_seal, read_seal
 from gateway.signing import SECRET_BYTES, Keyring, fingerprint
 from store import audit, credentials, evidence
 from store.database import Database
+from store.files import sync_folder
 
 _KEYS_FILE = "token_keys"
 _HOOKS_FILE = "hook_secret"
@@ -190,16 +191,7 @@ def _write(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     new.rename(path)
     for folder in (path.parent, path.parent.parent):
-        _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    """After this the names in the folder survive a power cut, as the addresses signed with the key will."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(folder)  # the addresses that the key signs will outlive a power cut, too
 
 
 def _lines(path: Path) -> tuple[str, ...]:

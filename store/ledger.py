@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from store.files import sync_folder
+
 
 class Kind(StrEnum):
     """What was done."""
@@ -47,11 +49,7 @@ class Ledger:
         finally:
             os.close(descriptor)
         if is_new:
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self._path.parent)
 
     def lines(self) -> tuple[Line, ...]:
         """All acts, the oldest first. A last line without its end was never promised to anybody."""

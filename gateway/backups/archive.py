@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from gateway.errors import Invalid, Problem
-from store.files import Room
+from store.files import Room, sync_folder
 
 ROWS, LEDGER, KEYS, MANIFEST = "casegate.db", "ledger.jsonl", "keys", "manifest.jsonl"
 FORMAT = 1
@@ -191,15 +191,6 @@ def _write_synced(path: Path, original: _Hashed) -> None:
             copy.write(data)
         copy.flush()
         os.fsync(copy.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """After this the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # ---- reading one ----------------------------------------------------------------------------------------------------

@@ -22,12 +22,12 @@ from urllib.parse import urlsplit
 import structlog
 
 from gateway.backups import lockbox
-from gateway.backups.archive import KEYS, LEDGER, ROWS, Writing, name_of, sync_folder, writing
+from gateway.backups.archive import KEYS, LEDGER, ROWS, Writing, name_of, writing
 from gateway.config import Config
 from gateway.errors import Invalid, Problem, StorageFull
 from store import audit, backups
 from store.database import Database
-from store.files import Files
+from store.files import Files, sync_folder
 
 KEY_FOLDERS = ("secrets", "dkim")  # in data_dir
 _RENEW = 60.0  # seconds between two signs of life

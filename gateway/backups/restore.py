@@ -21,7 +21,7 @@ import structlog
 
 from gateway import revoking
 from gateway.backups import lockbox
-from gateway.backups.archive import KEYS, LEDGER, ROWS, sync_folder, unpack
+from gateway.backups.archive import KEYS, LEDGER, ROWS, unpack
 from gateway.backups.make import KEY_FOLDERS
 from gateway.config import Config
 from gateway.erasing import Erasing
@@ -30,7 +30,7 @@ from gateway.keys import ErasureKey
 from store import audit, backups, migrations
 from store.backups import Settled
 from store.database import Database
-from store.files import Files, Room
+from store.files import Files, Room, sync_folder
 from store.ledger import Kind, Ledger
 
 _STAGE = ".restoring"  # in data_dir
